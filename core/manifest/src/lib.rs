@@ -1,0 +1,197 @@
+//! The checked system manifest in the form that the root task reads.
+//!
+//! `systems/*.toml` is what people write. `xtask` checks it, adds the facts of the build
+//! ([`Facts`]) and stores the result as `system.bin` in the boot archive; the root task decodes
+//! it with [`System::decode`]. Both sides share these types, so there is no second definition
+//! to drift. The encoding is postcard's (<https://postcard.jamesmunns.com/wire-format>) behind a
+//! version byte.
+//!
+//! Invariants of a `System` that came out of the checker: component names are unique, every
+//! call edge goes to a higher priority, every image is listed in [`Facts::images`].
+//! This crate deliberately lacks TOML: that needs `std` and belongs to the host.
+#![no_std]
+#![forbid(unsafe_code)]
+
+use bitflags::bitflags;
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+/// Bumped on every change of the types below; a root task refuses any other value.
+pub const FORMAT: u8 = 1;
+/// Most components in one system.
+pub const MAX_COMPONENTS: usize = 16;
+/// Most call edges of one component.
+pub const MAX_CALLS: usize = 8;
+/// Most images in the boot archive: the components', kernel.elf and root-task.
+pub const MAX_IMAGES: usize = MAX_COMPONENTS + 2;
+/// Priority of the root task (seL4 priorities are 0 to 255).
+pub const ROOT_PRIORITY: u8 = 250;
+
+/// A component's or image's name: `[a-z][a-z0-9-]*`, at most 24 bytes.
+pub type Name = String<24>;
+/// A line of the banner.
+pub type Text = String<80>;
+
+/// One whole system: what boots, with which limits, and what it was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct System {
+    /// The manifest's own name.
+    pub name: Name,
+    /// RAM that the system is made for, in MiB.
+    pub memory_mib: u32,
+    /// Period of the `tick N` line, in milliseconds; at least 1.
+    pub tick_ms: u32,
+    /// What the root task does once it has panicked.
+    pub on_panic: OnPanic,
+    /// Self-tests to run after the components have started (needs a root task built for it).
+    pub selftest: Option<Selftest>,
+    /// Every process apart from the root task.
+    pub components: Vec<Component, MAX_COMPONENTS>,
+    /// What the build recorded.
+    pub facts: Facts,
+}
+
+/// What the root task does once it has panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnPanic {
+    /// Print and stop: the console keeps the message.
+    Halt,
+    /// Print and end QEMU with a failing exit code by semihosting (tests).
+    Exit,
+}
+
+/// Self-tests of the root task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selftest {
+    /// Index into [`System::components`] of the component to spawn and kill.
+    pub component: u8,
+    /// How often.
+    pub cycles: u32,
+    /// Panic on purpose after the cycles (tests that a panic is seen).
+    pub panic: bool,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// Its name in logs and in call edges.
+    pub name: Name,
+    /// Name of its ELF image in the boot archive.
+    pub image: Name,
+    /// seL4 priority, below [`ROOT_PRIORITY`].
+    pub priority: u8,
+    /// Stack size in bytes: a multiple of 4096.
+    pub stack: u32,
+    /// Memory that it is built from, in bytes: a power of two from 64 KiB to 64 MiB. Everything
+    /// of the process, kernel objects included, comes out of it.
+    pub memory: u32,
+    /// Handed to the process in its second argument register.
+    pub argument: u64,
+    /// When it starts.
+    pub start: Start,
+    /// Endpoints in its CSpace, in slot order.
+    pub calls: Vec<Target, MAX_CALLS>,
+    /// What the root task does when this component calls it.
+    pub capabilities: Capabilities,
+    /// Limits that the root task enforces.
+    pub limits: Limits,
+}
+
+/// When a component starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Start {
+    /// At boot, servers (higher priority) first.
+    Boot,
+    /// Only when something asks for it.
+    Demand,
+}
+
+/// Whose endpoint a call goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// The root task's service endpoint.
+    RootTask,
+    /// The component with this index.
+    Component(u8),
+}
+
+bitflags! {
+    /// Operations of the root task's service that a component may use.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Capabilities: u8 {
+        /// `PING n`, answered with `PONG n`.
+        const PING = 1;
+        /// One line on the system's log.
+        const LOG = 2;
+        /// End oneself with an exit code.
+        const EXIT = 4;
+    }
+}
+
+/// Limits that the root task enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Real time after which the process is killed, in milliseconds; 0 for none.
+    pub ttl_ms: u32,
+    /// Log lines per second that are printed; what is over is counted and refused.
+    pub log_lines_per_s: u16,
+}
+
+/// What the build recorded, shown in the banner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Version of the product.
+    pub version: Text,
+    /// Git revision, with `-dirty` where the tree had changes.
+    pub git: Text,
+    /// Kernel: name, version, configuration, standing ("unverified AArch64 port" …).
+    pub kernel: Text,
+    /// Interrupt controller that the kernel was built for.
+    pub gic: Text,
+    /// Every image of the archive.
+    pub images: Vec<Image, MAX_IMAGES>,
+}
+
+/// One file of the boot archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its name in the archive.
+    pub name: Name,
+    /// Its size in bytes.
+    pub size: u32,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// Why a `system.bin` was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The file is empty.
+    Empty,
+    /// Made by an xtask of another [`FORMAT`].
+    Format(u8),
+    /// Not the encoding of a `System`.
+    Corrupt,
+}
+
+impl System {
+    /// Encodes into `buffer` and returns the bytes used.
+    pub fn encode<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a mut [u8], postcard::Error> {
+        let (first, rest) = buffer.split_first_mut().ok_or(postcard::Error::SerializeBufferFull)?;
+        *first = FORMAT;
+        let used = postcard::to_slice(self, rest)?.len();
+        Ok(&mut buffer[..=used])
+    }
+
+    /// Decodes what [`System::encode`] wrote; trailing bytes are refused.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (&format, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
+        if format != FORMAT {
+            return Err(DecodeError::Format(format));
+        }
+        match postcard::take_from_bytes(body) {
+            Ok((system, [])) => Ok(system),
+            _ => Err(DecodeError::Corrupt),
+        }
+    }
+}

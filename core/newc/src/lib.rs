@@ -1,0 +1,2 @@
+//! Reader of newc cpio archives.
+#![no_std]

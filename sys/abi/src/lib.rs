@@ -1,0 +1,2 @@
+//! Labels, badges and messages between processes.
+#![no_std]

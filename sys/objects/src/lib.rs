@@ -1,0 +1,2 @@
+//! Slots, untypeds, address spaces and processes.
+#![no_std]

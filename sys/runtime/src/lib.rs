@@ -1,0 +1,2 @@
+//! Start-up of a process.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Generates the kernel ABI from interface files.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Typed seL4 capabilities.
+#![no_std]

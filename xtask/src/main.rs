@@ -1,0 +1,2 @@
+//! Command line of the build, run and test tool.
+fn main() {}

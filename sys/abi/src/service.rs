@@ -1,0 +1,130 @@
+//! The root task's service: operations, their messages and their answers.
+//!
+//! A request's label is the [`Operation`]; an answer's label is a [`Status`]. Texts travel as
+//! bytes packed into message words, little-endian, after a word with their length.
+
+/// Most bytes in one log line; a longer one is cut by the sender.
+pub const MAX_LINE: usize = 200;
+/// Message words of the longest text: its length and its bytes.
+pub const TEXT_WORDS: usize = 1 + MAX_LINE.div_ceil(8);
+
+/// What a process may ask of the root task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Operation {
+    /// Word 0: a number; the answer's word 0 is the same number.
+    Ping = 1,
+    /// Words 0..: a text, printed as one line with the process' name.
+    Log = 2,
+    /// Word 0: exit code. There is no answer.
+    Exit = 3,
+}
+
+impl Operation {
+    /// Reads a request's label.
+    #[must_use]
+    pub fn from_label(label: u64) -> Option<Self> {
+        [Self::Ping, Self::Log, Self::Exit].into_iter().find(|o| *o as u64 == label)
+    }
+}
+
+/// How the root task answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Status {
+    /// Done.
+    Ok = 0,
+    /// No such operation, or a malformed message.
+    Invalid = 1,
+    /// The manifest does not grant the operation.
+    Permission = 2,
+    /// Over a limit; try later.
+    Busy = 3,
+}
+
+impl Status {
+    /// Reads an answer's label; what no root task sends counts as [`Status::Invalid`].
+    #[must_use]
+    pub fn from_label(label: u64) -> Self {
+        [Self::Ok, Self::Permission, Self::Busy]
+            .into_iter()
+            .find(|s| *s as u64 == label)
+            .unwrap_or(Self::Invalid)
+    }
+}
+
+/// Packs `text` (cut to [`MAX_LINE`] bytes at a character boundary) and returns the words used.
+pub fn pack_text(text: &str, words: &mut [u64; TEXT_WORDS]) -> usize {
+    let mut length = text.len().min(MAX_LINE);
+    while !text.is_char_boundary(length) {
+        length -= 1;
+    }
+    words[0] = length as u64;
+    let bytes = &text.as_bytes()[..length];
+    for (word, chunk) in words[1..].iter_mut().zip(bytes.chunks(8)) {
+        let mut raw = [0; 8];
+        raw[..chunk.len()].copy_from_slice(chunk);
+        *word = u64::from_le_bytes(raw);
+    }
+    1 + length.div_ceil(8)
+}
+
+/// Unpacks what a peer sent: the bytes of the text, or `None` where the message is malformed.
+pub fn unpack_text<'a>(words: &[u64], buffer: &'a mut [u8; MAX_LINE + 8]) -> Option<&'a [u8]> {
+    let (&length, packed) = words.split_first()?;
+    let length = usize::try_from(length).ok().filter(|&length| length <= MAX_LINE)?;
+    let packed = packed.get(..length.div_ceil(8))?;
+    for (chunk, word) in buffer.chunks_mut(8).zip(packed) {
+        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+    }
+    buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(text: &str) -> Option<std::string::String> {
+        let mut words = [0; TEXT_WORDS];
+        let used = pack_text(text, &mut words);
+        let mut buffer = [0; MAX_LINE + 8];
+        let bytes = unpack_text(&words[..used], &mut buffer)?;
+        Some(core::str::from_utf8(bytes).ok()?.into())
+    }
+
+    extern crate std;
+
+    #[test]
+    fn texts_of_every_length_travel() {
+        let long = "x".repeat(MAX_LINE);
+        for length in 0..=MAX_LINE {
+            assert_eq!(round_trip(&long[..length]).as_deref(), Some(&long[..length]));
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character() {
+        let text = "é".repeat(MAX_LINE);
+        assert_eq!(round_trip(&text), Some("é".repeat(MAX_LINE / 2)));
+    }
+
+    #[test]
+    fn malformed_texts_are_refused() {
+        let mut buffer = [0; MAX_LINE + 8];
+        assert_eq!(unpack_text(&[], &mut buffer), None);
+        assert_eq!(unpack_text(&[1], &mut buffer), None);
+        assert_eq!(unpack_text(&[u64::MAX, 0], &mut buffer), None);
+        assert_eq!(unpack_text(&[MAX_LINE as u64 + 1; 40], &mut buffer), None);
+        assert_eq!(unpack_text(&[0], &mut buffer), Some(&[][..]));
+    }
+
+    #[test]
+    fn labels_read_back() {
+        for operation in [Operation::Ping, Operation::Log, Operation::Exit] {
+            assert_eq!(Operation::from_label(operation as u64), Some(operation));
+        }
+        assert_eq!(Operation::from_label(0), None);
+        assert_eq!(Status::from_label(Status::Busy as u64), Status::Busy);
+        assert_eq!(Status::from_label(77), Status::Invalid);
+    }
+}

@@ -168,8 +168,12 @@ fn syscalls(text: &str, configuration: &Configuration) -> Result<Vec<(String, i6
 
 /// `ARMPageClean_Data` -> `ARM_PAGE_CLEAN_DATA`, `NBSend` -> `NB_SEND`.
 pub fn constant_name(id: &str) -> String {
+    // "ARM" is a word of its own even before another acronym: ARMASIDPoolAssign.
+    let (mut name, id) = match id.strip_prefix("ARM") {
+        Some(rest) => (String::from("ARM_"), rest),
+        None => (String::new(), id),
+    };
     let letters: Vec<char> = id.chars().collect();
-    let mut name = String::new();
     for (i, &letter) in letters.iter().enumerate() {
         let after_lower = i > 0 && letters[i - 1].is_ascii_lowercase();
         let ends_acronym = i > 0

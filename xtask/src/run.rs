@@ -1,1 +1,216 @@
-//! .
+//! `./cohesix run`: boots what was built and shows it.
+//!
+//! Three ways: interactive on a terminal; copying the serial output to stdout; headless with the
+//! output in a log file. Only the last two read the output, so only they notice a failure that
+//! the guest reports (the byte NAK). The caller holds the output folder's lock
+//! ([`crate::lock::lock_out`]) from before the build until this returns.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::qemu::{Event, Machine, Qemu, Running, Sentinel, Serial};
+use crate::rootfs::check_rootfs;
+use crate::workspace;
+
+/// The options of `run`.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// QEMU's RAM in MiB instead of what the kernel was built for; never less than that.
+    pub memory: Option<u32>,
+    /// Serial output to `out/serial.log` only.
+    pub headless: bool,
+    /// Stop QEMU after so many seconds.
+    pub for_seconds: Option<u64>,
+    /// Only print the QEMU command.
+    pub dry_run: bool,
+}
+
+/// What the build made.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// Our loader's raw image, or the ELF of another loader with everything inside.
+    pub kernel_image: PathBuf,
+    /// The boot archive for our loader.
+    pub initrd: Option<PathBuf>,
+    /// RAM in MiB that the kernel was compiled for.
+    pub memory_mib: u32,
+    /// The guest may end QEMU with an exit code.
+    pub semihosting: bool,
+}
+
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stopped as asked, or only the command was printed.
+    Stopped,
+    /// Stopped because of this signal to us.
+    Interrupted(i32),
+}
+
+impl From<Outcome> for ExitCode {
+    /// 0, or the shell's 128 + signal.
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Stopped => Self::SUCCESS,
+            Outcome::Interrupted(signal) => {
+                u8::try_from(128 + signal).map_or(Self::FAILURE, Self::from)
+            }
+        }
+    }
+}
+
+/// Where a run's serial output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Interactive,
+    Copy,
+    Headless,
+}
+
+impl Mode {
+    fn of(options: &RunOptions, terminal: bool) -> Self {
+        match options {
+            RunOptions { headless: true, .. } => Self::Headless,
+            RunOptions { for_seconds: None, .. } if terminal => Self::Interactive,
+            _ => Self::Copy,
+        }
+    }
+}
+
+/// Boots `payload`. `Err` where it cannot start, where the guest reports a failure, and where QEMU
+/// ends by itself too early or with a failing status.
+pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let mode = Mode::of(options, terminal);
+    let log = workspace::out().join("serial.log");
+    let machine = machine(payload, options, mode, &log)?;
+    if options.dry_run {
+        println!("{}", machine.command_line(&Qemu::locate()?));
+        return Ok(Outcome::Stopped);
+    }
+    if mode == Mode::Headless {
+        workspace::create_dir(&workspace::out())?;
+        std::fs::write(&log, "").with_context(|| {
+            format!(
+                "cannot write {}: make it writable, or set COHESIX_OUT to another folder",
+                log.display()
+            )
+        })?;
+    }
+    let mut running = machine.start(&Qemu::find()?)?;
+    running.watch_signals()?;
+    match mode {
+        Mode::Interactive => eprintln!("The terminal is the VM's console; Ctrl-A X ends it."),
+        Mode::Copy => {}
+        Mode::Headless => {
+            println!("qemu pid {}\nserial log {}", running.pid(), log.display());
+        }
+    }
+    follow(&mut running, options, mode, &mut io::stdout().lock())
+}
+
+/// Boots another loader with a kernel and a boot archive. The archive is checked before
+/// `payload_from` (loader, kernel, archive) prepares what QEMU gets.
+pub fn qemu_run(
+    elfloader: &Path,
+    kernel: &Path,
+    rootfs: &Path,
+    options: &RunOptions,
+    payload_from: impl FnOnce(&Path, &Path, &Path) -> Result<Payload>,
+) -> Result<Outcome> {
+    for (file, what) in [(elfloader, "loader"), (kernel, "kernel")] {
+        let meta = std::fs::metadata(file).with_context(|| {
+            format!("cannot read the {what} {}: check the path", file.display())
+        })?;
+        ensure!(meta.is_file(), "the {what} {} is no file: check the path", file.display());
+        ensure!(meta.len() > 0, "the {what} {} is empty: build it again", file.display());
+    }
+    check_rootfs(rootfs)?;
+    run(&payload_from(elfloader, kernel, rootfs)?, options)
+}
+
+fn machine(payload: &Payload, options: &RunOptions, mode: Mode, log: &Path) -> Result<Machine> {
+    let built_for = payload.memory_mib;
+    let memory_mib = options.memory.unwrap_or(built_for);
+    ensure!(
+        memory_mib >= built_for,
+        "the kernel was built for {built_for} MiB and would crash with --memory {memory_mib}: \
+         give at least {built_for}, or lower `memory` in the manifest and build again"
+    );
+    let serial = match mode {
+        Mode::Interactive => Serial::Stdio,
+        Mode::Copy => Serial::Pipe { log: None },
+        Mode::Headless => Serial::Pipe { log: Some(log.to_path_buf()) },
+    };
+    Ok(Machine {
+        image: payload.kernel_image.clone(),
+        initrd: payload.initrd.clone(),
+        memory_mib,
+        serial,
+        icount: false,
+        semihosting: payload.semihosting,
+    })
+}
+
+/// Watches a started QEMU until it ends or has to be ended.
+fn follow(
+    running: &mut Running,
+    options: &RunOptions,
+    mode: Mode,
+    output: &mut impl Write,
+) -> Result<Outcome> {
+    let until = options.for_seconds.map(|for_| running.started() + Duration::from_secs(for_));
+    loop {
+        match running.next_event(until) {
+            None => {
+                running.quit()?;
+                return Ok(Outcome::Stopped);
+            }
+            Some(Event::Line(line)) if mode == Mode::Copy => {
+                writeln!(output, "{}", line.text)
+                    .and_then(|()| output.flush())
+                    .context("cannot write the serial output to stdout; QEMU is stopped")?;
+            }
+            Some(Event::Line(_) | Event::Sentinel(Sentinel::Passed)) => {}
+            Some(Event::Sentinel(Sentinel::Failed)) => {
+                running.quit()?;
+                bail!("the VM reported a failure{}", shown(running, mode));
+            }
+            Some(Event::Interrupted(signal)) => {
+                running.quit()?;
+                return Ok(Outcome::Interrupted(signal));
+            }
+            Some(Event::End) => return ended(running, options, mode),
+        }
+    }
+}
+
+/// QEMU ended without us.
+fn ended(running: &mut Running, options: &RunOptions, mode: Mode) -> Result<Outcome> {
+    let status = running.wait()?;
+    // Ctrl-C in a terminal reaches QEMU as well as us; the signal counts, not who was first.
+    if let Some(signal) = running.pending_signal() {
+        return Ok(Outcome::Interrupted(signal));
+    }
+    let early = options.for_seconds.is_some();
+    if status.success() && !early {
+        return Ok(Outcome::Stopped);
+    }
+    let how = if early { "QEMU ended by itself too early" } else { "QEMU failed" };
+    bail!("{how} ({status}){}", shown(running, mode));
+}
+
+/// The last lines for an error message, where they have not been shown already.
+fn shown(running: &Running, mode: Mode) -> String {
+    match mode {
+        Mode::Headless => format!("; its last lines:\n{}", running.last_lines()),
+        Mode::Interactive | Mode::Copy => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,7 @@ mod tests {
             }
         }
         assert_eq!(Badge::INTERRUPT.origin(), Origin::Interrupt);
-        assert!(Badge::INTERRUPT.0 < 1 << 28);
+        const { assert!(Badge::INTERRUPT.0 < 1 << 28) };
     }
 
     #[test]

@@ -12,6 +12,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+use core::ops::RangeInclusive;
+
 use bitflags::bitflags;
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ pub const MAX_COMPONENTS: usize = 16;
 pub const MAX_CALLS: usize = 8;
 /// Most images in the boot archive: the components', kernel.elf and root-task.
 pub const MAX_IMAGES: usize = MAX_COMPONENTS + 2;
+/// Memory that a component can be built from, in bytes.
+pub const MEMORY: RangeInclusive<u32> = 64 << 10..=64 << 20;
 /// Priority of the root task (seL4 priorities are 0 to 255).
 pub const ROOT_PRIORITY: u8 = 250;
 
@@ -31,6 +35,12 @@ pub const ROOT_PRIORITY: u8 = 250;
 pub type Name = String<24>;
 /// A line of the banner.
 pub type Text = String<80>;
+/// Every process of a system, apart from the root task.
+pub type Components = Vec<Component, MAX_COMPONENTS>;
+/// The call edges of one component.
+pub type Calls = Vec<Target, MAX_CALLS>;
+/// Every file of the boot archive.
+pub type Images = Vec<Image, MAX_IMAGES>;
 
 /// One whole system: what boots, with which limits, and what it was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +56,7 @@ pub struct System {
     /// Self-tests to run after the components have started (needs a root task built for it).
     pub selftest: Option<Selftest>,
     /// Every process apart from the root task.
-    pub components: Vec<Component, MAX_COMPONENTS>,
+    pub components: Components,
     /// What the build recorded.
     pub facts: Facts,
 }
@@ -82,7 +92,7 @@ pub struct Component {
     pub priority: u8,
     /// Stack size in bytes: a multiple of 4096.
     pub stack: u32,
-    /// Memory that it is built from, in bytes: a power of two from 64 KiB to 64 MiB. Everything
+    /// Memory that it is built from, in bytes: a power of two in [`MEMORY`]. Everything
     /// of the process, kernel objects included, comes out of it.
     pub memory: u32,
     /// Handed to the process in its second argument register.
@@ -90,7 +100,7 @@ pub struct Component {
     /// When it starts.
     pub start: Start,
     /// Endpoints in its CSpace, in slot order.
-    pub calls: Vec<Target, MAX_CALLS>,
+    pub calls: Calls,
     /// What the root task does when this component calls it.
     pub capabilities: Capabilities,
     /// Limits that the root task enforces.
@@ -149,7 +159,7 @@ pub struct Facts {
     /// Interrupt controller that the kernel was built for.
     pub gic: Text,
     /// Every image of the archive.
-    pub images: Vec<Image, MAX_IMAGES>,
+    pub images: Images,
 }
 
 /// One file of the boot archive.
@@ -172,6 +182,32 @@ pub enum DecodeError {
     Format(u8),
     /// Not the encoding of a `System`.
     Corrupt,
+    /// A `System` with a value that the checker lets through in no manifest.
+    Unsound,
+}
+
+impl Selftest {
+    fn is_sound(&self, components: usize) -> bool {
+        usize::from(self.component) < components
+    }
+}
+
+impl Component {
+    /// Whether a component of a system with so many `components` can be built as it says.
+    fn is_sound(&self, components: usize) -> bool {
+        let known = |target: &Target| match *target {
+            Target::RootTask => true,
+            Target::Component(index) => usize::from(index) < components,
+        };
+        self.priority < ROOT_PRIORITY
+            && self.stack > 0
+            && self.stack.is_multiple_of(4096)
+            && self.memory.is_power_of_two()
+            && MEMORY.contains(&self.memory)
+            && self.stack < self.memory
+            && self.calls.iter().all(known)
+            && Capabilities::all().contains(self.capabilities)
+    }
 }
 
 impl System {
@@ -183,15 +219,24 @@ impl System {
         Ok(&mut buffer[..=used])
     }
 
-    /// Decodes what [`System::encode`] wrote; trailing bytes are refused.
+    /// Decodes what [`System::encode`] wrote; trailing bytes are refused, and so are values that
+    /// the root task would have to check again before it uses them, as an index out of bounds.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (&format, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
         if format != FORMAT {
             return Err(DecodeError::Format(format));
         }
         match postcard::take_from_bytes(body) {
-            Ok((system, [])) => Ok(system),
+            Ok((system, [])) if Self::is_sound(&system) => Ok(system),
+            Ok((_, [])) => Err(DecodeError::Unsound),
             _ => Err(DecodeError::Corrupt),
         }
+    }
+
+    fn is_sound(&self) -> bool {
+        let count = self.components.len();
+        self.tick_ms > 0
+            && self.selftest.as_ref().is_none_or(|selftest| selftest.is_sound(count))
+            && self.components.iter().all(|component| component.is_sound(count))
     }
 }

@@ -1,0 +1,121 @@
+//! What a process needs, computed before anything is made.
+//!
+//! Address space of a process: the image where its ELF file says, a guard page, the stack, a
+//! guard page, the IPC buffer. Guard pages are never mapped: a stack that overflows faults.
+
+use elf_image::{Image, PAGE};
+
+use crate::Error;
+
+/// Bytes that one page table covers (2 MiB).
+const TABLE_SPAN: u64 = PAGE * 512;
+/// Kernel objects smaller than a page: TCB (2^11), CNode of 16 slots (2^9), endpoint (2^4).
+const SMALL_OBJECTS: u64 = (1 << 11) + (32 << abi::slot::COUNT_BITS) + (1 << 4);
+/// Page tables above the lowest level. The whole address space lies in the first GiB.
+const UPPER_TABLES: u32 = 2;
+
+/// Where everything goes and how much it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Pages of the image.
+    pub image_pages: u32,
+    /// Pages of the stack.
+    pub stack_pages: u32,
+    /// Lowest address of the stack; the page below is not mapped.
+    pub stack_bottom: u64,
+    /// Address past the stack: the first stack pointer.
+    pub stack_top: u64,
+    /// Address of the IPC buffer's page.
+    pub ipc_buffer: u64,
+    /// First address that the lowest page tables cover.
+    pub tables_start: u64,
+    /// Number of lowest page tables.
+    pub lowest_tables: u32,
+    /// Whether the process serves an endpoint.
+    pub serves: bool,
+}
+
+impl Plan {
+    /// Plans a process with `stack` bytes of stack out of `memory` bytes.
+    pub fn new(image: &Image, stack: u32, memory: u32, serves: bool) -> Result<Self, Error> {
+        let span = image.span();
+        let stack_pages = u64::from(stack).div_ceil(PAGE);
+        let stack_bottom = span.end + PAGE;
+        let stack_top = stack_bottom + stack_pages * PAGE;
+        let ipc_buffer = stack_top + PAGE;
+        let tables_start = span.start - span.start % TABLE_SPAN;
+        let lowest_tables = (ipc_buffer + PAGE - tables_start).div_ceil(TABLE_SPAN);
+        let plan = Self {
+            // Image::parse bounds the span to 256 MiB: these counts fit.
+            image_pages: image.page_count() as u32,
+            stack_pages: stack_pages as u32,
+            stack_bottom,
+            stack_top,
+            ipc_buffer,
+            tables_start,
+            lowest_tables: lowest_tables as u32,
+            serves,
+        };
+        if plan.bytes() > u64::from(memory) { Err(Error::TooBig(plan.bytes())) } else { Ok(plan) }
+    }
+
+    /// Number of paging structures: the root table and the tables below.
+    #[must_use]
+    pub fn tables(&self) -> u32 {
+        1 + UPPER_TABLES + self.lowest_tables
+    }
+
+    /// Number of pages: image, stack and IPC buffer.
+    #[must_use]
+    pub fn pages(&self) -> u32 {
+        self.image_pages + self.stack_pages + 1
+    }
+
+    /// Number of slots for its objects.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.tables() + self.pages() + 2 + u32::from(self.serves)
+    }
+
+    /// Untyped memory for its objects, in bytes. Page-sized ones come first, so nothing is lost
+    /// to alignment.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.tables() + self.pages()) * PAGE + SMALL_OBJECTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use elf_image::{Access, Segment};
+
+    use super::*;
+
+    fn image(address: u64, size: u64) -> Image<'static> {
+        let segment = Segment { address, data: &[], size, access: Access::ReadExecute };
+        Image { entry: address, segments: [segment].into_iter().collect() }
+    }
+
+    #[test]
+    fn guards_lie_around_the_stack() {
+        let plan = Plan::new(&image(0x20_0000, 0x3001), 0x4000, 1 << 20, true).expect("fits");
+        assert_eq!(plan.image_pages, 4);
+        assert_eq!(plan.stack_bottom, 0x20_5000);
+        assert_eq!(plan.stack_top, 0x20_9000);
+        assert_eq!(plan.ipc_buffer, 0x20_a000);
+        assert_eq!((plan.tables(), plan.pages(), plan.slots()), (4, 9, 16));
+        assert_eq!(plan.bytes(), 13 * 4096 + 2048 + 512 + 16);
+    }
+
+    #[test]
+    fn tables_cover_an_image_that_crosses_2_mib() {
+        let plan = Plan::new(&image(0x3f_f000, 0x1000), 0x1000, 1 << 20, false).expect("fits");
+        assert_eq!((plan.tables_start, plan.lowest_tables), (0x20_0000, 2));
+    }
+
+    #[test]
+    fn what_does_not_fit_says_how_much_it_needs() {
+        let error = Plan::new(&image(0x20_0000, 0x3_0000), 0x4000, 1 << 16, false);
+        assert_eq!(error, Err(Error::TooBig(57 * 4096 + 2048 + 512 + 16)));
+    }
+}

@@ -4,6 +4,7 @@
 //! window is one lowest-level page table wide (2 MiB); page 0 is for filling, the rest is handed
 //! out once and for all.
 
+use drivers::Registers;
 use elf_image::PAGE;
 use sel4::{Object, Page, PageTable, Rights, VmAttributes, initial};
 
@@ -32,12 +33,14 @@ impl Window {
         Ok(Self { address, next: address + PAGE })
     }
 
-    /// Maps device registers for good and returns their address.
-    pub fn map_device(&mut self, page: Page) -> Result<u64, Error> {
+    /// Maps device registers for good. `page` must be the only capability to them in use.
+    pub fn map_device(&mut self, page: Page) -> Result<Registers, Error> {
         let address = self.next;
         page.map(initial::VSPACE, address, Rights::READ_WRITE, VmAttributes::DEVICE)?;
         self.next += PAGE;
-        Ok(address)
+        // SAFETY: mapped right here, uncached, and never unmapped; `next` moves on, so no other
+        // value for this address is ever made.
+        Ok(unsafe { Registers::new(address as usize) })
     }
 
     /// Copies `data` into `page` from byte `offset` on. The page must be fresh: the kernel gives

@@ -17,6 +17,8 @@ root=$(CDPATH='' cd -P -- "$(dirname -- "$0")/.." && pwd)
 python=${COHESIX_SYSTEM_PYTHON:-/usr/bin/python3}
 # Where Debian puts its cargo and rustc.
 debian_bin=${COHESIX_DEBIAN_BIN:-/usr/bin}
+# What cargo checks servers with.
+ca_certificates=${COHESIX_CA_CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}
 apt_updated=
 
 as_root() {
@@ -75,7 +77,7 @@ install_tools() {
         esac
     done
     # cargo fetches crates over TLS.
-    [ -e /etc/ssl/certs/ca-certificates.crt ] || packages="$packages ca-certificates"
+    [ -e "$ca_certificates" ] || packages="$packages ca-certificates"
     # shellcheck disable=SC2086 # a list of words
     apt_install $packages || fail "apt could not install:$packages"
 }

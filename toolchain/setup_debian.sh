@@ -142,8 +142,9 @@ use_debian() {
     fi
     has apt-get || fail "$rust_why: install rustup (https://rustup.rs)"
     say "taking Debian's Rust because $rust_why; it lacks: $lacks"
-    all_known rustc-web || all_known rustc || apt_update || true
-    packages=$(debian_rust_packages)
+    # A release's first Rust is old, and its updates bring the newer one: so do fresh lists.
+    packages=$(debian_rust_packages) || { apt_update && packages=$(debian_rust_packages); } ||
+        fail "this release's Rust is too old (rustc-web: $(candidate rustc-web), rustc: $(candidate rustc); $min_rust or newer is needed): install rustup (https://rustup.rs)"
     # shellcheck disable=SC2086
     apt_install $packages ||
         fail "apt could not install $packages; where it says that they conflict with Debian's rustup, rustc or cargo package, remove that, or install rustup (https://rustup.rs)"
@@ -151,7 +152,8 @@ use_debian() {
     [ -z "$lacks" ] || fail "Debian's Rust still lacks: $lacks; install rustup (https://rustup.rs)"
 }
 
-# The web browsers' Rust where a stable release has it (it is kept new), else the plain packages.
+# The web browsers' Rust where a stable release has it (it is kept new), else the plain packages;
+# fails where both are too old.
 debian_rust_packages() {
     web=$(candidate rustc-web)
     plain=$(candidate rustc)
@@ -160,7 +162,7 @@ debian_rust_packages() {
     elif version_at_least "${plain:-0}" "$min_rust"; then
         echo 'rustc cargo rust-src rustfmt rust-clippy lld'
     else
-        fail "this release's Rust is too old (rustc-web ${web:-none}, rustc ${plain:-none}; $min_rust or newer is needed): install rustup (https://rustup.rs)"
+        return 1
     fi
 }
 

@@ -17,7 +17,7 @@ state=$work/state
 
 # The system's own small tools, and only these.
 mkdir "$work/base"
-for tool in sh awk cat chmod dirname env grep ln mkdir mv readlink rm sed tr; do
+for tool in sh awk cat chmod cp dirname env grep ln mkdir mv readlink rm sed tr; do
     ln -s "$(command -v "$tool")" "$work/base/$tool"
 done
 
@@ -302,6 +302,22 @@ installs_on_debian() {
     logged_times 1 'apt-get update'
     logged_times 2 'apt-get install'
 
+    name='an installation that goes on failing'
+    fresh Linux x86_64
+    complete_rustup
+    fake_apt
+    grep -v qemu "$state/candidates" >"$state/fewer"
+    mv "$state/fewer" "$state/candidates"
+    fake apt-get <<'END'
+echo "apt-get $*" >>"$LOG"
+case "$*" in *update) ;; *) exit 100 ;; esac
+END
+    run ./cohesix run
+    exits 1
+    shows 'apt could not install: gcc libc6-dev'
+    logged_times 1 ' update'
+    check 'records nothing' absent "$repo/out"
+
     name='certificates'
     fresh Linux x86_64
     complete_rustup
@@ -435,8 +451,24 @@ rust_by_debian() {
     mv "$state/older" "$state/candidates"
     run ./cohesix run
     exits 1
-    shows 'too old (rustc-web 1.85.0, rustc 1.63.0+dfsg1-2; 1.95.0 or newer is needed): install rustup'
+    shows 'too old (rustc-web: 1.85.0, rustc: 1.63.0+dfsg1-2; 1.95.0 or newer is needed): install rustup'
     check 'records nothing' absent "$repo/out/toolchain.env"
+
+    name='Debian'"'"'s Rust is too old only in stale lists'
+    fresh Linux x86_64
+    host_tools
+    fake_apt
+    mv "$state/candidates" "$state/fresh"
+    sed 's/^rustc-web .*/rustc-web 1.85.0/' "$state/fresh" >"$state/candidates"
+    mv "$bin/apt-get" "$bin/installing"
+    fake apt-get <<'END'
+case "$*" in *update) cp "$STATE/fresh" "$STATE/candidates" ;; esac
+exec "$BIN/installing" "$@"
+END
+    run ./cohesix run
+    exits 0
+    logged_times 1 'apt-get update'
+    shows 'std=1'
 }
 
 refusals() {

@@ -1,1 +1,187 @@
-//! Boot tests.
+//! Boots systems in QEMU for tests.
+//!
+//! [`Boot::start`] takes a system's images from the folder `$COHESIX_BOOT_IMAGES`, which
+//! `./cohesix test` fills, and boots them; its methods wait for what the system prints, each with
+//! a deadline, and panic with the last lines where it does not come. Nothing ever sleeps. A test
+//! that fails keeps its serial log and tells where; a test that passes leaves nothing. QEMU is
+//! ended through its monitor, or by its own process id.
+#![forbid(unsafe_code)]
+
+pub mod guest;
+mod report;
+mod scratch;
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use xtask::qemu::{Event, Line, Machine, Qemu, Running, Sentinel, Serial};
+
+pub use report::{Fields, period_s};
+pub use scratch::Scratch;
+
+/// How long a test waits for one thing where it does not say otherwise. Far more than is ever
+/// needed: it only bounds a failing test.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A system that runs in QEMU.
+pub struct Boot {
+    running: Running,
+    // After `running`: QEMU has ended before its log's folder is dealt with.
+    _scratch: Scratch,
+}
+
+/// What `payload.json` beside a system's images says.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Payload {
+    /// RAM in MiB that the kernel was compiled for.
+    memory_mib: u32,
+    /// The guest ends QEMU by semihosting.
+    semihosting: bool,
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self { memory_mib: 512, semihosting: false }
+    }
+}
+
+/// The folder with the images of `system`.
+fn images(system: &str) -> PathBuf {
+    let Some(folder) = std::env::var_os("COHESIX_BOOT_IMAGES") else {
+        panic!("COHESIX_BOOT_IMAGES is not set: run these tests with `./cohesix test`");
+    };
+    let folder = PathBuf::from(folder).join(system);
+    assert!(folder.is_dir(), "{} is missing: run `./cohesix test`", folder.display());
+    folder
+}
+
+/// The boot archive of `system`, for tests that damage it.
+#[must_use]
+pub fn rootfs(system: &str) -> Vec<u8> {
+    let path = images(system).join("rootfs.cpio");
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+impl Boot {
+    /// Boots `system`.
+    #[track_caller]
+    #[must_use]
+    pub fn start(system: &str) -> Self {
+        let rootfs = images(system).join("rootfs.cpio");
+        Self::start_in(Scratch::new(), system, rootfs)
+    }
+
+    /// Boots the loader and kernel of `system` with another boot archive.
+    #[track_caller]
+    #[must_use]
+    pub fn start_with_rootfs(system: &str, archive: &[u8]) -> Self {
+        let scratch = Scratch::new();
+        let path = scratch.write("rootfs.cpio", archive);
+        Self::start_in(scratch, system, path)
+    }
+
+    fn start_in(scratch: Scratch, system: &str, rootfs: PathBuf) -> Self {
+        let folder = images(system);
+        let payload = match std::fs::read(folder.join("payload.json")) {
+            Ok(json) => serde_json::from_slice(&json).expect("payload.json is well-formed"),
+            Err(_) => Payload::default(),
+        };
+        let machine = Machine {
+            image: folder.join("loader.img"),
+            initrd: Some(rootfs),
+            memory_mib: payload.memory_mib,
+            serial: Serial::Pipe { log: Some(scratch.path("serial.log")) },
+            icount: false,
+            semihosting: payload.semihosting,
+        };
+        let running = Qemu::find().and_then(|qemu| machine.start(&qemu));
+        Self { running: running.unwrap_or_else(|error| panic!("{error:#}")), _scratch: scratch }
+    }
+
+    /// When QEMU was started.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.running.started()
+    }
+
+    /// The lines so far.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.running.transcript().iter().map(|line| line.text.as_str())
+    }
+
+    /// The number and arrival of each `tick N` line so far.
+    #[must_use]
+    pub fn ticks(&self) -> Vec<(u64, Instant)> {
+        let tick = |line: &Line| Some((tick_number(&line.text)?, line.at));
+        self.running.transcript().iter().filter_map(tick).collect()
+    }
+
+    /// Waits for the next line that `wanted` accepts; `what` names it should it not come.
+    #[track_caller]
+    pub fn wait(&mut self, what: &str, wanted: impl FnMut(&str) -> bool) -> Line {
+        match self.running.wait_for_line(wanted, Instant::now() + DEADLINE) {
+            Ok(line) => line,
+            Err(error) => panic!("waiting for {what}: {error:#}"),
+        }
+    }
+
+    /// Waits for the next line that starts with `start`.
+    #[track_caller]
+    pub fn line(&mut self, start: &str) -> Line {
+        self.wait(&format!("a line that starts with {start:?}"), |text| text.starts_with(start))
+    }
+
+    /// Waits for the line `tick N` with at least this N.
+    #[track_caller]
+    pub fn tick(&mut self, number: u64) -> Line {
+        self.wait(&format!("tick {number}"), |text| {
+            tick_number(text).is_some_and(|seen| seen >= number)
+        })
+    }
+
+    /// Waits for `count` more ticks.
+    #[track_caller]
+    pub fn more_ticks(&mut self, count: usize) {
+        for _ in 0..count {
+            self.wait("another tick", |text| tick_number(text).is_some());
+        }
+    }
+
+    /// Waits for the next result that the system tells.
+    #[track_caller]
+    pub fn sentinel(&mut self) -> Sentinel {
+        match self.running.wait_for_sentinel(Instant::now() + DEADLINE) {
+            Ok(sentinel) => sentinel,
+            Err(error) => panic!("waiting for the result's byte: {error:#}"),
+        }
+    }
+
+    /// Waits until QEMU ends by itself.
+    #[track_caller]
+    pub fn ended(mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.running.next_event(Some(deadline)) {
+                Some(Event::End) => return self.running.wait().expect("QEMU's exit status"),
+                Some(_) => {}
+                None => panic!("QEMU did not end; the last lines:\n{}", self.running.last_lines()),
+            }
+        }
+    }
+
+    /// Ends QEMU through its monitor; it has to end with status 0.
+    #[track_caller]
+    pub fn quit(mut self) {
+        match self.running.quit() {
+            Ok(status) => assert!(status.success(), "QEMU ended with {status}"),
+            Err(error) => panic!("{error:#}"),
+        }
+    }
+}
+
+fn tick_number(text: &str) -> Option<u64> {
+    text.strip_prefix("tick ")?.parse().ok()
+}

@@ -72,6 +72,9 @@ pub fn put(byte: u8) {
 /// Prints a line on the console.
 #[macro_export]
 macro_rules! println {
+    () => {
+        $crate::console::print(format_args!("\n"))
+    };
     ($($argument:tt)*) => {
         $crate::console::print(format_args!("{}\n", format_args!($($argument)*)))
     };

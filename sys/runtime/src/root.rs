@@ -5,7 +5,6 @@
 //! ([`Surroundings::stack_guard`]). What the loader put behind the image (the boot archive) is
 //! mapped with it.
 
-use core::arch::global_asm;
 use core::slice;
 
 use sel4::bootinfo::BootInfo;
@@ -13,31 +12,8 @@ use sel4::generation::CURRENT;
 
 /// Size of the root task's stack in bytes.
 pub const STACK: usize = 64 * 1024;
-const PAGE: usize = 4096;
-
-global_asm!(
-    r#"
-    .section .text._start, "ax"
-    .globl _start
-_start:
-    adrp    x9, __root_stack_top
-    add     sp, x9, :lo12:__root_stack_top
-    mov     x29, xzr
-    mov     x30, xzr
-    b       {start}
-
-    .section .bss.root_stack, "aw", %nobits
-    .balign {page}
-    .globl __root_stack_guard
-__root_stack_guard:
-    .skip   {page}
-    .skip   {stack}
-__root_stack_top:
-"#,
-    start = sym start,
-    page = const PAGE,
-    stack = const STACK,
-);
+/// Size of a page in bytes.
+pub const PAGE: usize = 4096;
 
 unsafe extern "C" {
     static __executable_start: u8;
@@ -65,6 +41,28 @@ pub struct Surroundings {
 #[macro_export]
 macro_rules! root_entry {
     ($main:path) => {
+        // Here and not in this crate, whose components have a `_start` of their own.
+        core::arch::global_asm!(
+            ".section .text._start, \"ax\"",
+            ".globl _start",
+            "_start:",
+            "adrp x9, __root_stack_top",
+            "add sp, x9, :lo12:__root_stack_top",
+            "mov x29, xzr",
+            "mov x30, xzr",
+            "b {start}",
+            ".section .bss.root_stack, \"aw\", %nobits",
+            ".balign {page}",
+            ".globl __root_stack_guard",
+            "__root_stack_guard:",
+            ".skip {page}",
+            ".skip {stack}",
+            "__root_stack_top:",
+            start = sym $crate::root::start,
+            page = const $crate::root::PAGE,
+            stack = const $crate::root::STACK,
+        );
+
         #[unsafe(no_mangle)]
         fn root_main(surroundings: $crate::root::Surroundings) -> ! {
             let main: fn($crate::root::Surroundings) -> ! = $main;
@@ -73,7 +71,11 @@ macro_rules! root_entry {
     };
 }
 
-extern "C" fn start(bootinfo: *const u8) -> ! {
+/// Where [`root_entry!`](crate::root_entry) goes on once there is a stack.
+///
+/// # Safety
+/// Only the code at `_start` may call this, with the address of BootInfo as the kernel gave it.
+pub unsafe extern "C" fn start(bootinfo: *const u8) -> ! {
     // SAFETY: the kernel maps BootInfo's page read-only for as long as this task runs.
     let bytes = unsafe { slice::from_raw_parts(bootinfo, BootInfo::SIZE) };
     let bootinfo = BootInfo::new(bytes, CURRENT.bootinfo);

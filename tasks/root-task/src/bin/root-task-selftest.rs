@@ -1,0 +1,13 @@
+//! The root task with self-tests.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {}
+
+#[cfg(target_os = "none")]
+runtime::root_entry!(start);
+
+#[cfg(target_os = "none")]
+fn start(surroundings: runtime::root::Surroundings) -> ! {
+    root_task::run(surroundings, Some(root_task::selftest::run))
+}

@@ -1,0 +1,87 @@
+//! From BootInfo to what the root task works with: memory, console, timer interrupt, endpoint.
+
+use abi::Badge;
+use drivers::{console, timer};
+use heapless::Vec;
+use objects::Error;
+use objects::device::Region;
+use objects::memory::Memory;
+use objects::process::RootCNode;
+use objects::slots::Slots;
+use objects::window::Window;
+use runtime::root::Surroundings;
+use sel4::{Endpoint, IrqHandler, Notification, Object, Page, Rights, initial};
+
+/// Physical address of the PL011 on QEMU's `virt` machine.
+const UART: u64 = 0x0900_0000;
+/// Where the window lies in this task's address space: inside its first GiB, clear of the image.
+const WINDOW: u64 = 0x3000_0000;
+/// Smallest untyped that is worth keeping: a page.
+const SMALLEST_BITS: u8 = 12;
+/// Most device regions; the kernels list fewer.
+const MAX_REGIONS: usize = 64;
+
+/// Everything that the root task works with.
+pub struct Hardware {
+    pub memory: Memory<RootCNode>,
+    pub window: Window,
+    /// Where everybody's calls and faults arrive.
+    pub endpoint: Endpoint,
+    pub timer: IrqHandler,
+}
+
+/// Takes over what the kernel left.
+pub fn take(surroundings: &Surroundings) -> Result<Hardware, Error> {
+    let bootinfo = &surroundings.bootinfo;
+    let mut memory = Memory::new(RootCNode, Slots::new(bootinfo.empty()));
+    let mut regions: Vec<Region, MAX_REGIONS> = Vec::new();
+    for region in bootinfo.untyped() {
+        if region.is_device {
+            // Regions past the limit are simply not used.
+            let _ = regions.push(Region::new(region));
+        } else if region.size_bits >= SMALLEST_BITS {
+            memory.add(sel4::Cap::new(region.slot), region.size_bits)?;
+        }
+    }
+    let mut window = Window::open(WINDOW, &mut memory)?;
+    attach_console(&mut window, &mut regions, memory.slots())?;
+    let guard: Page = sel4::Cap::new(bootinfo.user_image_frames().start + surroundings.stack_guard);
+    guard.unmap()?;
+    initial::TCB.set_priority(manifest::ROOT_PRIORITY)?;
+    let (endpoint, notification) = waiting_room(&mut memory)?;
+    let timer = timer_interrupt(memory.slots(), notification)?;
+    Ok(Hardware { memory, window, endpoint, timer })
+}
+
+fn attach_console(
+    window: &mut Window,
+    regions: &mut [Region],
+    slots: &mut Slots,
+) -> Result<(), Error> {
+    let region = regions.iter_mut().find(|region| region.contains(UART));
+    let page = region.ok_or(Error::NoDevice(UART))?.page(UART, slots)?;
+    console::attach(window.map_device(page)?);
+    Ok(())
+}
+
+/// The endpoint that this task waits on, and the notification that is bound to it.
+fn waiting_room(memory: &mut Memory<RootCNode>) -> Result<(Endpoint, Notification), Error> {
+    let piece = memory.take(SMALLEST_BITS)?;
+    let slots = memory.slots().take(2)?;
+    let untyped = memory.untyped(piece);
+    untyped.retype(Object::Endpoint, sel4::SlotRange { count: 1, ..slots })?;
+    let second = sel4::SlotRange { first: slots.first + 1, count: 1 };
+    untyped.retype(Object::Notification, second)?;
+    let notification = slots.cap(1);
+    initial::TCB.bind_notification(notification)?;
+    Ok((slots.cap(0), notification))
+}
+
+fn timer_interrupt(slots: &mut Slots, notification: Notification) -> Result<IrqHandler, Error> {
+    let run = slots.take(2)?;
+    let badged: Notification = run.cap(1);
+    initial::CNODE.mint(badged.pointer(), 64, notification, Rights::ALL, Badge::INTERRUPT.0)?;
+    let handler = initial::IRQ_CONTROL.handler(timer::INTERRUPT, run.first)?;
+    handler.set_notification(badged)?;
+    Ok(handler)
+}

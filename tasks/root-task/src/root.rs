@@ -1,0 +1,213 @@
+//! The root task's state: start, life and end of processes.
+
+use abi::{Badge, ProcessId, slot};
+use drivers::{println, timer};
+use elf_image::Image;
+use heapless::Vec;
+use manifest::{MAX_COMPONENTS, Start, System, Target};
+use objects::Error;
+use objects::memory::Memory;
+use objects::plan::Plan;
+use objects::process::{Grant, Process, Recipe, RootCNode};
+use objects::window::Window;
+use runtime::root::Surroundings;
+use sel4::{Endpoint, IrqHandler};
+use supervisor::{MILLISECOND, Schedule, Supervisor};
+
+use crate::archive::Archive;
+use crate::{banner, hardware, panic};
+
+/// Self-tests to run before the components start.
+pub type Selftest = fn(&mut Root, &manifest::Selftest);
+
+/// The root task.
+pub struct Root {
+    pub(crate) memory: Memory<RootCNode>,
+    window: Window,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) timer: IrqHandler,
+    pub(crate) system: System,
+    archive: Archive,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) schedule: Schedule,
+    processes: [Option<Process>; MAX_COMPONENTS],
+    ids: [ProcessId; MAX_COMPONENTS],
+}
+
+/// Boots the system and serves it for ever.
+pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
+    let hardware = match hardware::take(&surroundings) {
+        Ok(hardware) => hardware,
+        Err(error) => panic!("the kernel left too little to start with: {error}"),
+    };
+    let (archive, system) = Archive::open(surroundings.appended);
+    panic::set_policy(system.on_panic);
+    banner::print(&system, hardware.memory.free_bytes());
+    let now = timer::now();
+    let mut root = Root {
+        memory: hardware.memory,
+        window: hardware.window,
+        endpoint: hardware.endpoint,
+        timer: hardware.timer,
+        supervisor: Supervisor::new(&system.components),
+        schedule: Schedule::new(now, u64::from(system.tick_ms) * MILLISECOND),
+        system,
+        archive,
+        processes: [const { None }; MAX_COMPONENTS],
+        ids: core::array::from_fn(|index| ProcessId { index: index as u8, generation: 0 }),
+    };
+    root.print_memory();
+    root.arm();
+    if let Some(request) = root.system.selftest.clone() {
+        match selftest {
+            Some(selftest) => selftest(&mut root, &request),
+            None => panic!("the manifest asks for self-tests, which this root task lacks"),
+        }
+    }
+    root.start_all();
+    root.serve()
+}
+
+/// Why a component did not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    Image(elf_image::Error),
+    Objects(Error),
+    /// It calls this component, which does not run.
+    NotRunning(usize),
+}
+
+impl From<Error> for StartError {
+    fn from(error: Error) -> Self {
+        Self::Objects(error)
+    }
+}
+
+impl Root {
+    /// Starts the components that start at boot, those of higher priority first: calls go up, so
+    /// whoever is called is there before its callers.
+    fn start_all(&mut self) {
+        let mut order: Vec<usize, MAX_COMPONENTS> = Vec::new();
+        for (index, component) in self.system.components.iter().enumerate() {
+            if component.start == Start::Boot {
+                // As many places as components.
+                let _ = order.push(index);
+            }
+        }
+        order.sort_unstable_by_key(|i| core::cmp::Reverse(self.system.components[*i].priority));
+        for index in order {
+            let name = self.system.components[index].name.clone();
+            match self.start(index) {
+                Ok(()) => println!("started: component={name}"),
+                Err(StartError::Image(error)) => {
+                    println!("failed: component={name} reason=bad image: {error}");
+                }
+                Err(StartError::Objects(error)) => {
+                    println!("failed: component={name} reason={error}");
+                }
+                Err(StartError::NotRunning(server)) => {
+                    let server = &self.system.components[server].name;
+                    println!("failed: component={name} reason={server} does not run");
+                }
+            }
+        }
+    }
+
+    /// Starts a component that does not run. On an error nothing has changed.
+    pub(crate) fn start(&mut self, index: usize) -> Result<(), StartError> {
+        let component = &self.system.components[index];
+        let image = Image::parse(self.archive.file(&component.image)).map_err(StartError::Image)?;
+        let this = Target::Component(index as u8);
+        let serves = self.system.components.iter().any(|other| other.calls.contains(&this));
+        let plan = Plan::new(&image, component.stack, component.memory, serves)?;
+        let id = self.ids[index].successor();
+        let grants = self.grants(index, id)?;
+        let recipe = Recipe {
+            image: &image,
+            plan,
+            memory_bits: component.memory.ilog2() as u8,
+            priority: component.priority,
+            argument: component.argument,
+            grants: &grants,
+        };
+        let process = Process::spawn(&mut self.memory, &mut self.window, &recipe)?;
+        self.processes[index] = Some(process);
+        self.ids[index] = id;
+        self.supervisor.started(index, id.generation, timer::now());
+        self.arm();
+        Ok(())
+    }
+
+    fn grants(
+        &self,
+        index: usize,
+        id: ProcessId,
+    ) -> Result<Vec<Grant, { slot::COUNT as usize }>, StartError> {
+        let mut grants = Vec::new();
+        let mut next = slot::CALLS;
+        let mut grant = |slot, endpoint, badge: Badge| {
+            // The manifest allows fewer calls than there are slots.
+            let _ = grants.push(Grant { slot, endpoint, badge: badge.0 });
+        };
+        grant(slot::FAULT, self.endpoint, Badge::fault(id));
+        for target in &self.system.components[index].calls {
+            match *target {
+                Target::RootTask => grant(slot::ROOT, self.endpoint, Badge::call(id)),
+                Target::Component(server) => {
+                    let server = usize::from(server);
+                    let process = self.processes[server].as_ref();
+                    let endpoint = process.and_then(Process::endpoint);
+                    let endpoint = endpoint.ok_or(StartError::NotRunning(server))?;
+                    grant(next, endpoint, Badge::call(id));
+                    next += 1;
+                }
+            }
+        }
+        Ok(grants)
+    }
+
+    /// Ends a component's process and takes everything back.
+    pub(crate) fn end(&mut self, index: usize) -> Option<u32> {
+        let process = self.processes[index].take()?;
+        let slots = process.slot_count();
+        process.kill(&mut self.memory);
+        self.supervisor.ended(index);
+        Some(slots)
+    }
+
+    /// Ends a component's process and says so.
+    pub(crate) fn reap(&mut self, index: usize) {
+        if let Some(slots) = self.end(index) {
+            let component = &self.system.components[index];
+            let (name, memory) = (&component.name, component.memory);
+            println!("reaped: component={name} memory={memory} slots={slots}");
+            self.print_memory();
+        }
+    }
+
+    fn print_memory(&mut self) {
+        let (free, slots) = self.free();
+        println!("memory: free={free} slots={slots}");
+    }
+
+    /// Free untyped memory in bytes, and free slots.
+    pub(crate) fn free(&mut self) -> (u64, usize) {
+        (self.memory.free_bytes(), self.memory.slots().free_count())
+    }
+
+    /// Id of the component's process.
+    pub(crate) fn id(&self, index: usize) -> ProcessId {
+        self.ids[index]
+    }
+
+    /// The instruction at `address` of a component, as its image has it.
+    pub(crate) fn instruction(&self, index: usize, address: u64) -> Option<u32> {
+        let file = self.archive.file(&self.system.components[index].image);
+        Image::parse(file).ok()?.instruction(address)
+    }
+
+    /// Sets the timer to whatever comes next.
+    pub(crate) fn arm(&self) {
+        timer::arm(self.schedule.next().min(self.supervisor.next_deadline()));
+    }
+}

@@ -1,0 +1,147 @@
+//! What arrives at the root task: interrupts, faults and requests.
+
+use abi::service::{MAX_LINE, Operation, Status, unpack_text};
+use abi::{Badge, Origin, ProcessId};
+use drivers::{console, println, timer};
+use manifest::Capabilities;
+use sel4::fault::Fault;
+use sel4::message::MAX_WORDS;
+use sel4::syscall::Message;
+use supervisor::Refusal;
+
+use crate::root::Root;
+
+/// Ticks that are printed one by one when several are due at once.
+const MAX_CATCH_UP: u64 = 3;
+
+/// An answer: status and one word. Where there is none, the caller is gone or is not answered.
+pub(crate) type Answer = Option<(Status, u64)>;
+
+impl Root {
+    /// Serves for ever.
+    pub(crate) fn serve(&mut self) -> ! {
+        let mut message = self.endpoint.recv();
+        loop {
+            message = match self.handle(&message) {
+                Some((status, word)) => self.endpoint.reply_recv(status as u64, [word, 0, 0, 0], 1),
+                None => self.endpoint.recv(),
+            };
+        }
+    }
+
+    /// Does what a message asks for.
+    pub(crate) fn handle(&mut self, message: &Message) -> Answer {
+        match Badge(message.badge).origin() {
+            Origin::Interrupt => {
+                self.on_timer();
+                None
+            }
+            Origin::Fault(id) => {
+                self.on_fault(id, message);
+                None
+            }
+            Origin::Call(id) => self.on_call(id, message),
+        }
+    }
+
+    fn on_timer(&mut self) {
+        // The interrupt is level-triggered: it must be down before it is acknowledged.
+        timer::disarm();
+        self.timer.acknowledge().expect("the timer's interrupt is this task's");
+        let now = timer::now();
+        while let Some(index) = self.supervisor.expired(now) {
+            println!("killed: component={} reason=ttl", self.system.components[index].name);
+            self.reap(index);
+        }
+        if let Some(due) = self.schedule.due(now) {
+            let first = due.tick - due.missed.min(MAX_CATCH_UP - 1);
+            if due.missed >= MAX_CATCH_UP {
+                println!("clock: {} ticks late", due.missed);
+            }
+            for tick in first..=due.tick {
+                println!("tick {tick}");
+            }
+        }
+        self.arm();
+    }
+
+    fn on_fault(&mut self, id: ProcessId, message: &Message) {
+        let index = usize::from(id.index);
+        if !self.supervisor.is_current(index, id.generation) {
+            return;
+        }
+        let mut words = [0; MAX_WORDS];
+        let fault = Fault::decode(message.info, message.words(&mut words));
+        let name = &self.system.components[index].name;
+        let (kind, address, ip) = (fault.kind(), fault.address(), fault.ip());
+        match self.instruction(index, ip) {
+            Some(instruction) => println!(
+                "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
+                 instruction={instruction:#010x}"
+            ),
+            None => println!(
+                "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
+                 instruction=unmapped"
+            ),
+        }
+        self.reap(index);
+    }
+
+    fn on_call(&mut self, id: ProcessId, message: &Message) -> Answer {
+        let index = usize::from(id.index);
+        let Some(operation) = Operation::from_label(message.info.label()) else {
+            return Some((Status::Invalid, 0));
+        };
+        let capability = match operation {
+            Operation::Ping => Capabilities::PING,
+            Operation::Log => Capabilities::LOG,
+            Operation::Exit => Capabilities::EXIT,
+        };
+        match self.supervisor.allow(index, id.generation, capability) {
+            Err(Refusal::Stale) => return None,
+            Err(_) => return Some((Status::Permission, 0)),
+            Ok(()) => {}
+        }
+        let word = if message.info.words() > 0 { message.registers[0] } else { 0 };
+        match operation {
+            Operation::Ping => {
+                println!("[root-task] PING {word}");
+                Some((Status::Ok, word))
+            }
+            Operation::Log => Some((self.log(index, message), 0)),
+            Operation::Exit => {
+                println!("exited: component={} code={word}", self.system.components[index].name);
+                self.reap(index);
+                None
+            }
+        }
+    }
+
+    fn log(&mut self, index: usize, message: &Message) -> Status {
+        let mut words = [0; MAX_WORDS];
+        let mut buffer = [0; MAX_LINE + 8];
+        let text = unpack_text(message.words(&mut words), &mut buffer)
+            .and_then(|bytes| core::str::from_utf8(bytes).ok());
+        let Some(text) = text else { return Status::Invalid };
+        let suppressed = match self.supervisor.take_log_line(index, timer::now()) {
+            Ok(suppressed) => suppressed,
+            Err(_) => return Status::Busy,
+        };
+        let name = &self.system.components[index].name;
+        if suppressed > 0 {
+            println!("[{name}] ({suppressed} lines over its limit were refused)");
+        }
+        console::print(format_args!("[{name}] "));
+        for character in text.chars() {
+            // Nothing a component sends may move the cursor, end the line or look like a
+            // sentinel.
+            if character.is_control() {
+                console::print(format_args!("{}", character.escape_default()));
+            } else {
+                console::print(format_args!("{character}"));
+            }
+        }
+        println!();
+        Status::Ok
+    }
+}

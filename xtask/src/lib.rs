@@ -1,11 +1,18 @@
 //! The build, run and test tool behind `./cohesix`.
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod cli;
+pub mod elfloader;
+pub mod image;
 pub mod kernel;
 pub mod lock;
 pub mod manifest;
 pub mod qemu;
 pub mod rootfs;
 pub mod run;
+pub mod sizes;
+pub mod test;
 pub mod tidy;
+pub mod vm;
 pub mod workspace;

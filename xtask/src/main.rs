@@ -1,2 +1,7 @@
 //! Command line of the build, run and test tool.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::cli::main()
+}

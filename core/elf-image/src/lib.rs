@@ -14,6 +14,8 @@ use elf::endian::LittleEndian;
 use elf::file::Class;
 use heapless::Vec;
 
+pub mod plan;
+
 /// Size of a page in bytes.
 pub const PAGE: u64 = 4096;
 /// Most loadable segments of an image.

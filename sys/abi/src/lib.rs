@@ -14,7 +14,7 @@ pub use badge::{Badge, Origin, ProcessId};
 /// Slots of a process' own CSpace. Its CNode has [`slot::COUNT`] slots.
 pub mod slot {
     /// log2 of the number of slots.
-    pub const COUNT_BITS: u32 = 4;
+    pub const COUNT_BITS: u32 = elf_image::plan::CNODE_BITS;
     /// Number of slots.
     pub const COUNT: u64 = 1 << COUNT_BITS;
     /// Where the kernel sends this thread's faults (badged: it identifies the process).

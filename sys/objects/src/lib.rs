@@ -3,8 +3,8 @@
 //! The root task's book of what exists. [`slots`] and [`memory`] hand out slots of the root
 //! CNode and power-of-two pieces of untyped memory and take everything back: what was split is
 //! merged again, so that after the last process is gone the book equals the one it started with.
-//! [`plan`] computes what a process needs before anything is made; `process` makes it out of one
-//! untyped of its own, so that killing it is suspend and one revoke.
+//! `process` makes a process out of one untyped of its own, as planned beforehand
+//! ([`elf_image::plan`]), so that killing it is suspend and one revoke.
 //!
 //! The book-keeping is pure and runs on the host against a model of the kernel; `process`,
 //! `window` and `device` talk to the real one.
@@ -12,7 +12,6 @@
 
 pub mod device;
 pub mod memory;
-pub mod plan;
 pub mod slots;
 
 #[cfg(target_os = "none")]
@@ -40,6 +39,12 @@ pub enum Error {
 impl From<sel4::Error> for Error {
     fn from(error: sel4::Error) -> Self {
         Self::Kernel(error)
+    }
+}
+
+impl From<elf_image::plan::TooBig> for Error {
+    fn from(elf_image::plan::TooBig(needed): elf_image::plan::TooBig) -> Self {
+        Self::TooBig(needed)
     }
 }
 

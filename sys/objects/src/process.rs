@@ -1,5 +1,6 @@
 //! A process: thread, address space, CSpace and IPC buffer out of one untyped of its own.
 
+use elf_image::plan::Plan;
 use elf_image::{Access, Image, PAGE};
 use sel4::{
     CNode, Cap, Endpoint, Object, Page, PageTable, Registers, Rights, SlotRange, Tcb, ThreadSetup,
@@ -8,7 +9,6 @@ use sel4::{
 
 use crate::Error;
 use crate::memory::{Kernel, Memory, Piece};
-use crate::plan::Plan;
 use crate::window::Window;
 
 /// Most pages that one `Untyped_Retype` makes (`CONFIG_RETYPE_FAN_OUT_LIMIT`).

@@ -3,11 +3,11 @@
 use abi::{Badge, ProcessId, slot};
 use drivers::{println, timer};
 use elf_image::Image;
+use elf_image::plan::Plan;
 use heapless::Vec;
 use manifest::{MAX_COMPONENTS, Start, System, Target};
 use objects::Error;
 use objects::memory::Memory;
-use objects::plan::Plan;
 use objects::process::{Grant, Process, Recipe, RootCNode};
 use objects::window::Window;
 use runtime::root::Surroundings;
@@ -119,7 +119,8 @@ impl Root {
         let image = Image::parse(self.archive.file(&component.image)).map_err(StartError::Image)?;
         let this = Target::Component(index as u8);
         let serves = self.system.components.iter().any(|other| other.calls.contains(&this));
-        let plan = Plan::new(&image, component.stack, component.memory, serves)?;
+        let plan =
+            Plan::new(&image, component.stack, component.memory, serves).map_err(Error::from)?;
         let id = self.ids[index].successor();
         let grants = self.grants(index, id)?;
         let recipe = Recipe {

@@ -3,16 +3,20 @@
 //! Address space of a process: the image where its ELF file says, a guard page, the stack, a
 //! guard page, the IPC buffer. Guard pages are never mapped: a stack that overflows faults.
 
-use elf_image::{Image, PAGE};
+use crate::{Image, PAGE};
 
-use crate::Error;
-
+/// log2 of the slots in a process' CNode.
+pub const CNODE_BITS: u32 = 4;
 /// Bytes that one page table covers (2 MiB).
 const TABLE_SPAN: u64 = PAGE * 512;
 /// Kernel objects smaller than a page: TCB (2^11), CNode of 16 slots (2^9), endpoint (2^4).
-const SMALL_OBJECTS: u64 = (1 << 11) + (32 << abi::slot::COUNT_BITS) + (1 << 4);
+const SMALL_OBJECTS: u64 = (1 << 11) + (32 << CNODE_BITS) + (1 << 4);
 /// Page tables above the lowest level. The whole address space lies in the first GiB.
 const UPPER_TABLES: u32 = 2;
+
+/// A process does not fit its memory: it needs this many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooBig(pub u64);
 
 /// Where everything goes and how much it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub struct Plan {
 
 impl Plan {
     /// Plans a process with `stack` bytes of stack out of `memory` bytes.
-    pub fn new(image: &Image, stack: u32, memory: u32, serves: bool) -> Result<Self, Error> {
+    pub fn new(image: &Image, stack: u32, memory: u32, serves: bool) -> Result<Self, TooBig> {
         let span = image.span();
         let stack_pages = u64::from(stack).div_ceil(PAGE);
         let stack_bottom = span.end + PAGE;
@@ -56,7 +60,7 @@ impl Plan {
             lowest_tables: lowest_tables as u32,
             serves,
         };
-        if plan.bytes() > u64::from(memory) { Err(Error::TooBig(plan.bytes())) } else { Ok(plan) }
+        if plan.bytes() > u64::from(memory) { Err(TooBig(plan.bytes())) } else { Ok(plan) }
     }
 
     /// Number of paging structures: the root table and the tables below.
@@ -87,9 +91,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use elf_image::{Access, Segment};
-
     use super::*;
+    use crate::{Access, Segment};
 
     fn image(address: u64, size: u64) -> Image<'static> {
         let segment = Segment { address, data: &[], size, access: Access::ReadExecute };
@@ -116,6 +119,6 @@ mod tests {
     #[test]
     fn what_does_not_fit_says_how_much_it_needs() {
         let error = Plan::new(&image(0x20_0000, 0x3_0000), 0x4000, 1 << 16, false);
-        assert_eq!(error, Err(Error::TooBig(57 * 4096 + 2048 + 512 + 16)));
+        assert_eq!(error, Err(TooBig(57 * 4096 + 2048 + 512 + 16)));
     }
 }

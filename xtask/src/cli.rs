@@ -1,0 +1,221 @@
+//! `./cohesix COMMAND`: what each command does, in order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::image::{self, BuildOptions, Built};
+use crate::kernel::Toolchain;
+use crate::lock::lock_out;
+use crate::run::{self, Outcome, RunOptions};
+use crate::{bench, sizes, test, tidy, vm, workspace};
+
+/// The system that `run` and `build` take when none is named.
+const DEFAULT_SYSTEM: &str = "systems/qemu-virt.toml";
+
+#[derive(Parser)]
+#[command(name = "cohesix", version, about = "Builds, boots and tests Cohesix")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing; --check only reports (done by ./cohesix itself)
+    Setup,
+    /// Build kernel, loader and images into out/
+    Build(Build),
+    /// Build and boot; the console is this terminal
+    Run(Run),
+    /// Run every test; `quick` leaves out those that boot
+    Test(test::Options),
+    /// Measure in QEMU; prints a table and writes out/bench.json
+    Bench(Build),
+    /// Sizes of the images
+    Sizes(Build),
+    /// Check format, lints and the repository's own rules
+    Tidy,
+    /// Remove what was built
+    Clean,
+    /// Boot LOADER with KERNEL and ROOTFS (scripts/qemu-run.sh)
+    QemuRun(QemuRun),
+}
+
+#[derive(Args)]
+struct Build {
+    /// Install prefix of an upstream seL4 kernel (default: $SEL4_PREFIX, else seL4 5.0.0)
+    #[arg(long, value_name = "PREFIX")]
+    sel4: Option<PathBuf>,
+    /// Manifest of the system
+    #[arg(long, value_name = "FILE")]
+    system: Option<PathBuf>,
+    /// RAM in MiB (default: the manifest's)
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u32>,
+    /// Build the default kernel with assertions and printing
+    #[arg(long)]
+    debug_kernel: bool,
+    /// C toolchain for the default kernel
+    #[arg(long, value_enum, default_value_t = CToolchain::Auto)]
+    toolchain: CToolchain,
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    build: Build,
+    /// Boot with this finished upstream elfloader instead of our loader
+    #[arg(long, value_name = "FILE")]
+    elfloader: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+struct QemuRun {
+    /// Our loader.img, or a finished upstream elfloader
+    loader: PathBuf,
+    /// The kernel that ROOTFS was built with
+    kernel: PathBuf,
+    /// The boot archive
+    rootfs: PathBuf,
+    /// RAM in MiB (default: what the archive was built for)
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u32>,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+struct How {
+    /// Serial output to out/serial.log; returns when QEMU stops
+    #[arg(long)]
+    headless: bool,
+    /// Stop QEMU after so many seconds
+    #[arg(long = "for", value_name = "SECONDS")]
+    for_seconds: Option<u64>,
+    /// Print the QEMU command and start nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CToolchain {
+    Auto,
+    Gcc,
+    Clang,
+}
+
+impl How {
+    fn options(&self, memory: Option<u32>) -> RunOptions {
+        RunOptions {
+            memory,
+            headless: self.headless,
+            for_seconds: self.for_seconds,
+            dry_run: self.dry_run,
+        }
+    }
+}
+
+impl Build {
+    fn options(&self) -> BuildOptions {
+        BuildOptions {
+            sel4: self.sel4.clone(),
+            debug_kernel: self.debug_kernel,
+            toolchain: match self.toolchain {
+                CToolchain::Auto => Toolchain::Auto,
+                CToolchain::Gcc => Toolchain::Gcc,
+                CToolchain::Clang => Toolchain::Clang,
+            },
+            memory: self.memory,
+        }
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.system.clone().unwrap_or_else(|| workspace::root().join(DEFAULT_SYSTEM))
+    }
+
+    fn build(&self) -> Result<Built> {
+        image::build(&self.manifest(), &self.options(), &workspace::out())
+    }
+}
+
+/// Runs the command line of this process. Exit code: 0 done, 1 failed or refused, 2 usage.
+pub fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cohesix: error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Setup => {
+            println!("setup is done by ./cohesix itself: `./cohesix setup [--check]`");
+            return Ok(ExitCode::from(2));
+        }
+        Command::Build(build) => {
+            let _lock = lock_out(&workspace::out())?;
+            let built = build.build()?;
+            println!("{}\n{}", built.loader.display(), built.rootfs.display());
+        }
+        Command::Run(run) => return Ok(boot(&run)?.into()),
+        Command::Test(options) => test::run(&options)?,
+        Command::Bench(build) => {
+            let _lock = lock_out(&workspace::out())?;
+            bench::run(&build.options())?;
+        }
+        Command::Sizes(build) => {
+            let _lock = lock_out(&workspace::out())?;
+            sizes::print(&build.build()?)?;
+        }
+        Command::Tidy => tidy::run(None)?,
+        Command::Clean => clean()?,
+        Command::QemuRun(qemu_run) => return Ok(boot_files(&qemu_run)?.into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn boot(options: &Run) -> Result<Outcome> {
+    let _lock = lock_out(&workspace::out())?;
+    let built = options.build.build()?;
+    let mut payload = built.payload();
+    if let Some(file) = &options.elfloader {
+        let bytes = fs::read(file)
+            .with_context(|| format!("cannot read the elfloader {}", file.display()))?;
+        payload = image::with_elfloader(&payload, file, &bytes)?;
+    }
+    run::run(&payload, &options.how.options(options.build.memory))
+}
+
+fn boot_files(options: &QemuRun) -> Result<Outcome> {
+    let _lock = lock_out(&workspace::out())?;
+    let how = options.how.options(options.memory);
+    let QemuRun { loader, kernel, rootfs, .. } = options;
+    run::qemu_run(loader, kernel, rootfs, &how, image::payload_from)
+}
+
+fn clean() -> Result<()> {
+    let out = workspace::out();
+    {
+        let _lock = lock_out(&out)?;
+    }
+    remove(&out)?;
+    remove(&workspace::root().join("target").join(vm::TARGET))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,5 +1,167 @@
-//! `./cohesix bench`.
-/// Runs.
-pub fn run(_: &crate::image::BuildOptions) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+//! `./cohesix bench`: what things cost, in instructions and in time.
+//!
+//! Each system is booted twice: under `-icount shift=0`, where the machine's clock counts
+//! instructions and every number is exact and repeatable, and in real time. The ratio of our
+//! calls to the bare ones is taken inside one boot of one image.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+
+use crate::image::{self, BuildOptions, Built};
+use crate::qemu::{Event, Machine, Qemu, Running, Serial};
+use crate::{cpu_time, manifest, sizes, vm, workspace};
+
+/// How long a boot may take to print what is waited for.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Ticks (seconds) over which the idle system's host CPU is taken.
+const IDLE_TICKS: u64 = 5;
+/// The goal for our typed calls next to the bare ones.
+const RATIO_GOAL: f64 = 1.05;
+
+/// Nanoseconds by name, as one boot printed them. Under -icount they are instructions.
+#[derive(Debug, Default)]
+struct Measured(BTreeMap<String, u64>);
+
+impl Measured {
+    fn get(&self, name: &str) -> Result<f64> {
+        let value = self.0.get(name).with_context(|| format!("the VM did not print {name}"))?;
+        Ok(*value as f64)
+    }
+
+    /// A sum divided by how many it is of.
+    fn each(&self, sum: &str, count: &str) -> Result<f64> {
+        Ok(self.get(sum)? / self.get(count)?)
+    }
+
+    /// Takes `name=value` pairs and the banner's boot time.
+    fn take(&mut self, line: &str) {
+        if let Some(rest) = line.strip_prefix("boot: ")
+            && let Some(Ok(us)) = rest.split(' ').next().map(str::parse::<u64>)
+        {
+            self.0.insert("boot_ns".to_owned(), us * 1000);
+        }
+        if line.contains("bench: ") {
+            let pairs = line.split(' ').filter_map(|word| word.split_once('='));
+            let pairs =
+                pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+            self.0.extend(pairs);
+        }
+    }
+}
+
+/// Measures, prints a table and writes `out/bench.json`.
+pub fn run(options: &BuildOptions) -> Result<()> {
+    let qemu = Qemu::find()?;
+    let (bench, main) = build(options)?;
+    let exact = boot(&qemu, &bench, true, "exited: component=ipc-client")?;
+    let wall = boot(&qemu, &bench, false, "exited: component=ipc-client")?;
+    let start = boot(&qemu, &main, true, "tick 1")?;
+    let real_start = boot(&qemu, &main, false, "tick 1")?;
+    let idle = idle_cpu(&qemu, &main)?;
+    let ratio = exact.get("ipc_typed_ns")? / exact.get("ipc_bare_ns")?;
+
+    let sizes = sizes::collect(&main)?;
+    let row = |m: &Measured, w: &Measured, sum: &str, count: &str| -> Result<(f64, f64)> {
+        Ok((m.each(sum, count)?, w.each(sum, count)?))
+    };
+    let rows = [
+        ("call, typed", row(&exact, &wall, "ipc_typed_ns", "rounds")?),
+        ("call, bare svc", row(&exact, &wall, "ipc_bare_ns", "rounds")?),
+        ("spawn", row(&exact, &wall, "spawn_ns", "cycles")?),
+        ("kill", row(&exact, &wall, "kill_ns", "cycles")?),
+        ("boot to banner", (start.get("boot_ns")?, real_start.get("boot_ns")?)),
+    ];
+    println!("kernel: {}", bench.system.facts.kernel);
+    println!("{:<16} {:>14} {:>14}", "", "instructions", "wall, us");
+    for (name, (instructions, ns)) in &rows {
+        println!("{name:<16} {instructions:>14.0} {:>14.1}", ns / 1000.0);
+    }
+    println!("typed / bare: {ratio:.4} (goal: at most {RATIO_GOAL})");
+    println!("idle host CPU: {:.1} % of one core", idle * 100.0);
+    for (name, bytes) in &sizes {
+        println!("{name:<16} {bytes:>14} bytes");
+    }
+    let rows: BTreeMap<_, _> = rows
+        .iter()
+        .map(|(name, (instructions, ns))| {
+            (name, json!({"instructions": instructions, "wall_ns": ns}))
+        })
+        .collect();
+    let sizes: BTreeMap<_, _> = sizes.iter().cloned().collect();
+    let report = json!({
+        "kernel": bench.system.facts.kernel.as_str(),
+        "git": bench.system.facts.git.as_str(),
+        "costs": rows,
+        "typed_to_bare": ratio,
+        "idle_host_cpu": idle,
+        "bytes": sizes,
+    });
+    let file = workspace::out().join("bench.json");
+    image::update(&file, format!("{report:#}\n").as_bytes())?;
+    println!("written to {}", file.display());
+    ensure!(ratio <= RATIO_GOAL, "typed calls cost more than {RATIO_GOAL} times the bare ones");
+    Ok(())
+}
+
+fn build(options: &BuildOptions) -> Result<(Built, Built)> {
+    let load = |name: &str| manifest::load(&workspace::root().join("systems").join(name));
+    let (bench, main) = (load("bench.toml")?, load("qemu-virt.toml")?);
+    let kernel = image::kernel_for(&main, options)?;
+    let programs = vm::build(&kernel)?;
+    let folder = workspace::out().join("bench");
+    Ok((
+        image::assemble(&bench, &kernel, &programs, &folder.join("bench"))?,
+        image::assemble(&main, &kernel, &programs, &folder.join("qemu-virt"))?,
+    ))
+}
+
+fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
+    let payload = built.payload();
+    let machine = Machine {
+        image: payload.kernel_image,
+        initrd: payload.initrd,
+        memory_mib: payload.memory_mib,
+        serial: Serial::Pipe { log: None },
+        icount,
+        semihosting: payload.semihosting,
+    };
+    machine.start(qemu)
+}
+
+/// Boots until a line starts with `last` and returns what was printed until then.
+fn boot(qemu: &Qemu, built: &Built, icount: bool, last: &str) -> Result<Measured> {
+    let mut running = start(qemu, built, icount)?;
+    let mut measured = Measured::default();
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match running.next_event(Some(deadline)) {
+            Some(Event::Line(line)) => {
+                measured.take(&line.text);
+                if line.text.starts_with(last) {
+                    break;
+                }
+            }
+            Some(Event::Sentinel(_)) => {}
+            other => bail!("the VM did not print {last:?}: {other:?}"),
+        }
+    }
+    running.quit()?;
+    Ok(measured)
+}
+
+/// Share of a host core that the idle system takes.
+fn idle_cpu(qemu: &Qemu, built: &Built) -> Result<f64> {
+    let mut running = start(qemu, built, false)?;
+    let deadline = Instant::now() + DEADLINE;
+    running.wait_for_line(|text| text == "tick 2", deadline)?;
+    let (from, busy_from) = (Instant::now(), cpu_time::of(running.pid())?);
+    let last = format!("tick {}", 2 + IDLE_TICKS);
+    running.wait_for_line(|text| text == last, deadline)?;
+    let busy = cpu_time::of(running.pid())? - busy_from;
+    let share = busy.as_secs_f64() / from.elapsed().as_secs_f64();
+    running.quit()?;
+    Ok(share)
 }

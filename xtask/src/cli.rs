@@ -1,7 +1,7 @@
 //! `./cohesix COMMAND`: what each command does, in order.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -207,15 +207,6 @@ fn clean() -> Result<()> {
     {
         let _lock = lock_out(&out)?;
     }
-    remove(&out)?;
-    remove(&workspace::root().join("target").join(vm::TARGET))
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
+    image::remove(&out)?;
+    image::remove(&workspace::root().join("target").join(vm::TARGET))
 }

@@ -56,7 +56,7 @@ pub fn rewrite(elfloader: &[u8], rootfs: &[u8]) -> Result<Vec<u8>> {
     let archive_address = load.p_paddr + (place.start as u64 - load.p_offset);
 
     let blob_address = end.next_multiple_of(ALIGNMENT);
-    let (files, blob, top) = shrink(rootfs, archive_address, blob_address)?;
+    let Shrunk { files, blob, top } = shrink(rootfs, archive_address, blob_address)?;
     ensure!(
         top + PAGE <= start,
         "it runs at {start:#x}, but kernel and root task need the memory up to {:#x}: build it \
@@ -95,13 +95,19 @@ fn find_archive(elfloader: &[u8]) -> Result<std::ops::Range<usize>> {
     Ok(start..start + entries.offset())
 }
 
-/// The two small files for the archive at `archive_address`, the bytes for the new segment at
-/// `blob_address`, and the first address above what the elfloader will load.
-fn shrink(
-    rootfs: &[u8],
-    archive_address: u64,
-    blob_address: u64,
-) -> Result<(Vec<(String, Vec<u8>)>, Vec<u8>, u64)> {
+/// The payload in the elfloader's terms.
+struct Shrunk {
+    /// The two small files for the archive.
+    files: Vec<(String, Vec<u8>)>,
+    /// The bytes for the new segment.
+    blob: Vec<u8>,
+    /// First address above what the elfloader will load.
+    top: u64,
+}
+
+/// Splits `rootfs` into headers for the archive at `archive_address` and bytes for a new segment
+/// at `blob_address`.
+fn shrink(rootfs: &[u8], archive_address: u64, blob_address: u64) -> Result<Shrunk> {
     let mut entries = newc::entries(rootfs);
     let mut next = |name: &str| -> Result<(Vec<u8>, usize)> {
         match entries.next() {
@@ -149,7 +155,7 @@ fn shrink(
     small_root.extend(phdr(&payload));
     set_count(&mut small_root, root_loads.len() + 1);
     let files = vec![("kernel.elf".into(), small_kernel), ("root-task".into(), small_root)];
-    Ok((files, blob, top))
+    Ok(Shrunk { files, blob, top })
 }
 
 /// Bytes from a newc entry's start to its data.

@@ -22,6 +22,9 @@ use crate::run::Payload;
 use crate::vm::{self, LOADER, Programs, ROOT_TASK, ROOT_TASK_SELFTEST};
 use crate::{elfloader, workspace};
 
+/// Name of the file with an elfloader and everything inside, beside the boot archive.
+pub const ELFLOADER: &str = "elfloader.elf";
+
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
@@ -33,6 +36,19 @@ pub struct BuildOptions {
     pub toolchain: Toolchain,
     /// RAM in MiB that the default kernel is built for, instead of the manifest's.
     pub memory: Option<u32>,
+}
+
+impl BuildOptions {
+    /// To build for a kernel that is there already.
+    #[must_use]
+    pub fn for_kernel(kernel: &Kernel) -> Self {
+        Self {
+            sel4: Some(kernel.prefix.clone()).filter(|_| kernel.facts.upstream),
+            debug_kernel: kernel.facts.debug,
+            toolchain: Toolchain::Auto,
+            memory: None,
+        }
+    }
 }
 
 /// A system's files.
@@ -188,6 +204,25 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
+/// Removes a folder with everything in it; that it is not there is fine.
+pub fn remove(folder: &Path) -> Result<()> {
+    removed(folder, fs::remove_dir_all(folder))
+}
+
+/// Removes a file; that it is not there is fine.
+pub fn remove_file(file: &Path) -> Result<()> {
+    removed(file, fs::remove_file(file))
+}
+
+fn removed(path: &Path, result: std::io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes `file` if its bytes differ.
 pub fn update(file: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(file).is_ok_and(|old| old == bytes) {
@@ -289,7 +324,7 @@ pub fn with_elfloader(payload: &Payload, name: &Path, elfloader: &[u8]) -> Resul
     let rootfs = payload.initrd.as_deref().context("the payload has no boot archive")?;
     let combined = elfloader::rewrite(elfloader, &read(rootfs)?)
         .with_context(|| format!("elfloader {}", name.display()))?;
-    let file = rootfs.with_file_name("elfloader.elf");
+    let file = rootfs.with_file_name(ELFLOADER);
     update(&file, &combined)?;
     Ok(Payload { kernel_image: file, initrd: None, ..payload.clone() })
 }

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod cli;
+mod cpu_time;
 pub mod elfloader;
 pub mod image;
 pub mod kernel;

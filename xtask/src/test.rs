@@ -1,9 +1,154 @@
-//! `./cohesix test`.
-use clap::Args;
-/// Options.
+//! `./cohesix test`: every test there is, in order of their cost.
+//!
+//! `quick` is what needs no VM: the repository's rules, the host tests and the scripts' own
+//! tests. Without it the systems of systems/ are built for the chosen kernel and booted by the
+//! tests in tests/boot.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+
+use crate::image::{self, BuildOptions};
+use crate::kernel::{DefaultOptions, Kernel, Toolchain, build_default, select};
+use crate::lock::lock_out;
+use crate::{manifest, tidy, vm, workspace};
+
+/// Systems that the boot tests boot.
+const SYSTEMS: [&str; 5] = ["qemu-virt", "drills", "churn", "panic", "bench"];
+/// The first one with a kernel that clang built.
+const CLANG: &str = "qemu-virt-clang";
+
+/// What to test.
 #[derive(Debug, Args)]
-pub struct Options {}
-/// Runs.
-pub fn run(_: &Options) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+pub struct Options {
+    /// `quick` leaves out what boots
+    #[arg(value_enum, default_value_t = Tier::All)]
+    tier: Tier,
+    /// Install prefix of an upstream seL4 kernel (default: $SEL4_PREFIX, else seL4 5.0.0)
+    #[arg(long, value_name = "PREFIX")]
+    sel4: Option<PathBuf>,
+    /// A finished upstream elfloader to boot the first system with, too
+    #[arg(long, value_name = "FILE")]
+    elfloader: Option<PathBuf>,
+    /// Only the boot tests whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tier {
+    Quick,
+    All,
+}
+
+/// Runs the tests; fails at the first step that fails.
+pub fn run(options: &Options) -> Result<()> {
+    let out = workspace::out();
+    let _lock = lock_out(&out)?;
+    let kernel = select(options.sel4.as_deref(), &DefaultOptions::default())?;
+    if options.only.is_none() {
+        step("rules", || tidy::run(Some(&kernel.prefix)))?;
+        step("host tests", || cargo_test(&["--quiet"], &kernel))?;
+        step("scripts", scripts)?;
+    }
+    if options.tier == Tier::All {
+        let folder = out.join("systems");
+        step("images", || build(&kernel, options, &folder))?;
+        step("size", || {
+            let archive = folder.join(SYSTEMS[0]).join("rootfs.cpio");
+            script("ci/size_guard.sh", &[archive.as_os_str()])
+        })?;
+        step("boot tests", || boot_tests(options, &kernel, &folder))?;
+    }
+    println!("test: everything passed");
+    Ok(())
+}
+
+fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("test: {name}");
+    let start = Instant::now();
+    work().with_context(|| format!("test: {name} failed"))?;
+    println!("test: {name} passed in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn cargo_test(arguments: &[&str], kernel: &Kernel) -> Result<()> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::root()).args(["test", "--locked"]).args(arguments);
+    if kernel.facts.upstream {
+        cargo.env("SEL4_PREFIX", &kernel.prefix);
+    }
+    status(&mut cargo)
+}
+
+fn status(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot start {name}"))?;
+    ensure!(status.success(), "{name} failed ({status}); its output stands above");
+    Ok(())
+}
+
+fn script(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<()> {
+    status(Command::new("sh").arg(workspace::root().join(name)).args(arguments))
+}
+
+fn scripts() -> Result<()> {
+    script("ci/test_scripts.sh", &[])
+}
+
+fn build(kernel: &Kernel, options: &Options, folder: &Path) -> Result<()> {
+    let programs = vm::build(kernel)?;
+    for name in SYSTEMS {
+        let checked = manifest::load(&workspace::root().join(format!("systems/{name}.toml")))?;
+        image::assemble(&checked, kernel, &programs, &folder.join(name))?;
+    }
+    let clang = folder.join(CLANG);
+    if kernel.facts.upstream {
+        image::remove(&clang)?;
+    } else {
+        build_clang(&clang)?;
+    }
+    let first = folder.join(SYSTEMS[0]);
+    image::remove_file(&first.join(image::ELFLOADER))?;
+    if let Some(elfloader) = &options.elfloader {
+        let how = BuildOptions::for_kernel(kernel);
+        let manifest = workspace::root().join(format!("systems/{}.toml", SYSTEMS[0]));
+        let built = image::build(&manifest, &how, &first)?;
+        let bytes = std::fs::read(elfloader)
+            .with_context(|| format!("cannot read the elfloader {}", elfloader.display()))?;
+        image::with_elfloader(&built.payload(), elfloader, &bytes)?;
+    }
+    Ok(())
+}
+
+/// The same kernel by the other compiler, where that is installed.
+fn build_clang(folder: &Path) -> Result<()> {
+    let options = DefaultOptions { toolchain: Toolchain::Clang, ..DefaultOptions::default() };
+    let kernel = match build_default(&options) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            println!("skipped: no kernel by clang: {error:#}");
+            return image::remove(folder);
+        }
+    };
+    let checked = manifest::load(&workspace::root().join("systems/qemu-virt.toml"))?;
+    image::assemble(&checked, &kernel, &vm::build(&kernel)?, folder)?;
+    Ok(())
+}
+
+fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(workspace::root())
+        .args(["test", "--locked", "--package", "boot-tests"])
+        .env("COHESIX_BOOT_IMAGES", std::path::absolute(folder)?)
+        .env("COHESIX_KERNEL_IS_UPSTREAM", if kernel.facts.upstream { "1" } else { "0" });
+    // A machine per core: QEMU's emulation takes one each.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cargo.arg("--").args(["--test-threads", &cores.to_string()]);
+    cargo.args(&options.only);
+    status(&mut cargo)
 }

@@ -221,3 +221,6 @@ fn append_segment(file: &mut Vec<u8>, elf: &Elf, address: u64, blob: &[u8]) {
     file[32..40].copy_from_slice(&table.to_le_bytes());
     set_count(file, headers.len());
 }
+
+#[cfg(test)]
+mod tests;

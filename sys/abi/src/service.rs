@@ -28,18 +28,19 @@ impl Operation {
     }
 }
 
-/// How the root task answers.
+/// How the root task answers. Labels from 256 on, so that the kernel's own answer to a call on an
+/// empty slot (an error number) is not taken for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Status {
     /// Done.
-    Ok = 0,
+    Ok = 0x100,
     /// No such operation, or a malformed message.
-    Invalid = 1,
+    Invalid = 0x101,
     /// The manifest does not grant the operation.
-    Permission = 2,
+    Permission = 0x102,
     /// Over a limit; try later.
-    Busy = 3,
+    Busy = 0x103,
 }
 
 impl Status {
@@ -125,6 +126,7 @@ mod tests {
         }
         assert_eq!(Operation::from_label(0), None);
         assert_eq!(Status::from_label(Status::Busy as u64), Status::Busy);
-        assert_eq!(Status::from_label(77), Status::Invalid);
+        // What the kernel answers where there is no capability.
+        assert_eq!(Status::from_label(2), Status::Invalid);
     }
 }

@@ -38,9 +38,9 @@ pub fn exit(code: u64) -> ! {
 }
 
 fn stop() -> ! {
-    // SAFETY: the breakpoint is an exception that the root task hears of as this thread's fault;
-    // the thread never resumes.
-    unsafe { core::arch::asm!("brk #1", options(noreturn)) }
+    // SAFETY: the undefined instruction is an exception that the root task hears of as this
+    // thread's fault; the thread never resumes.
+    unsafe { core::arch::asm!("udf #1", options(noreturn)) }
 }
 
 #[doc(hidden)]

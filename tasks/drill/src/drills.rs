@@ -58,8 +58,13 @@ fn spin() {
 }
 
 fn call_empty_slot() {
+    // A slot of the CNode that is empty: the kernel answers with an error and nothing is reached.
     let nothing: Endpoint = Cap::new(abi::slot::COUNT - 1);
-    nothing.call(0, [0; 4], 0);
+    let answer = nothing.call(0, [0; 4], 0);
+    runtime::log!("a call on an empty slot: {:?}", sel4::Error::from_label(answer.info.label()));
+    // No slot at all: the lookup fails, which is a fault.
+    let nowhere: Endpoint = Cap::new(abi::slot::COUNT);
+    nowhere.call(0, [0; 4], 0);
 }
 
 fn wait() {

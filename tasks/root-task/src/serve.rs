@@ -81,7 +81,7 @@ impl Root {
             ),
             None => println!(
                 "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
-                 instruction=unmapped"
+                 instruction=none"
             ),
         }
         self.reap(index);

@@ -70,8 +70,25 @@ impl Boot {
     #[track_caller]
     #[must_use]
     pub fn start(system: &str) -> Self {
-        let rootfs = images(system).join("rootfs.cpio");
-        Self::start_in(Scratch::new(), system, rootfs)
+        let folder = images(system);
+        let rootfs = folder.join("rootfs.cpio");
+        Self::start_in(Scratch::new(), system, folder.join("loader.img"), Some(rootfs))
+    }
+
+    /// Boots `system` where it was built.
+    #[track_caller]
+    #[must_use]
+    pub fn start_if_built(system: &str) -> Option<Self> {
+        let folder = std::env::var_os("COHESIX_BOOT_IMAGES").map(PathBuf::from)?.join(system);
+        folder.join("rootfs.cpio").is_file().then(|| Self::start(system))
+    }
+
+    /// Boots `system` with an upstream elfloader, where it was combined with one.
+    #[track_caller]
+    #[must_use]
+    pub fn start_elfloader(system: &str) -> Option<Self> {
+        let image = images(system).join(xtask::image::ELFLOADER);
+        image.is_file().then(|| Self::start_in(Scratch::new(), system, image, None))
     }
 
     /// Boots the loader and kernel of `system` with another boot archive.
@@ -80,18 +97,18 @@ impl Boot {
     pub fn start_with_rootfs(system: &str, archive: &[u8]) -> Self {
         let scratch = Scratch::new();
         let path = scratch.write("rootfs.cpio", archive);
-        Self::start_in(scratch, system, path)
+        Self::start_in(scratch, system, images(system).join("loader.img"), Some(path))
     }
 
-    fn start_in(scratch: Scratch, system: &str, rootfs: PathBuf) -> Self {
+    fn start_in(scratch: Scratch, system: &str, image: PathBuf, initrd: Option<PathBuf>) -> Self {
         let folder = images(system);
         let payload = match std::fs::read(folder.join("payload.json")) {
             Ok(json) => serde_json::from_slice(&json).expect("payload.json is well-formed"),
             Err(_) => Payload::default(),
         };
         let machine = Machine {
-            image: folder.join("loader.img"),
-            initrd: Some(rootfs),
+            image,
+            initrd,
             memory_mib: payload.memory_mib,
             serial: Serial::Pipe { log: Some(scratch.path("serial.log")) },
             icount: false,

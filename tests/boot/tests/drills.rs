@@ -56,7 +56,12 @@ fn each_fault_is_told_with_its_kind_and_then_reaped() {
         let (told, fault) = report(&boot, "fault", component);
         assert_eq!(fault.text("kind"), kind, "{component}");
         assert_ne!(fault.number("ip"), 0, "{component}");
-        let _ = fault.number("instruction");
+        // Where the fetch itself faulted there was no instruction.
+        match kind {
+            "vm-execute" => assert_eq!(fault.text("instruction"), "none"),
+            "illegal-instruction" => assert_eq!(fault.number("instruction"), 0),
+            _ => assert_ne!(fault.number("instruction"), 0, "{component}"),
+        }
         let address = fault.number("address");
         match component {
             "null-read" => assert!(address < 4096, "{address:#x}"),
@@ -65,6 +70,9 @@ fn each_fault_is_told_with_its_kind_and_then_reaped() {
         }
         reaped_after(&boot, component, told);
     }
+    // An empty slot is answered with an error; only an address without a slot is a fault.
+    let refused = "[empty-slot] a call on an empty slot: Err(InvalidCapability)";
+    assert!(boot.lines().any(|text| text == refused));
     boot.quit();
 }
 

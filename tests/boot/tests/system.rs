@@ -80,3 +80,24 @@ fn the_monitor_ends_a_running_system_cleanly() {
     boot.tick(1);
     boot.quit();
 }
+
+/// Boots the first system some other way and waits for its clock.
+fn boots_otherwise(boot: Option<Boot>, what: &str) {
+    let Some(mut boot) = boot else {
+        println!("skipped: {what}");
+        return;
+    };
+    boot.wait("PONG 1", |text| text.ends_with("PONG 1"));
+    boot.tick(1);
+    boot.quit();
+}
+
+#[test]
+fn a_kernel_built_by_clang_boots() {
+    boots_otherwise(Boot::start_if_built("qemu-virt-clang"), "no clang, or an external kernel");
+}
+
+#[test]
+fn an_upstream_elfloader_boots_the_same_payload() {
+    boots_otherwise(Boot::start_elfloader("qemu-virt"), "no --elfloader was given");
+}

@@ -39,7 +39,8 @@ static const kernel_frame_t BOOT_RODATA kernel_devices[] = {
 
 /* RAM. The loader's own pages are handed out too: nothing of it is needed any more. */
 static const p_region_t BOOT_RODATA avail_p_regs[] = {
-    { .start = physBase, .end = physBase + CONFIG_QEMU_RAM_SIZE }
+    /* not in int: 1 GiB would overflow it */
+    { .start = physBase, .end = (paddr_t) physBase + CONFIG_QEMU_RAM_SIZE }
 };
 
 /* Everything that user level may drive. The GIC must never be in here: whoever can program

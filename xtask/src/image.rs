@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use elf_image::Image;
-use elf_image::plan::{Plan, TooBig};
+use elf_image::plan::{Needs, Plan, TABLE_SPAN, TooBig};
 use manifest::{Facts, OnPanic, System, Text};
 use sha2::{Digest, Sha256};
 
@@ -123,15 +123,16 @@ pub fn assemble(
         (ROOT_TASK.to_owned(), loadable(&read(programs.file(root)?)?)?),
     ];
     let mut images = BTreeMap::new();
-    for component in &checked.components {
+    let mut system = checked.clone().into_system(facts(kernel, std::iter::empty())?);
+    for (index, component) in checked.components.iter().enumerate() {
         let file = programs.file(&component.image)?;
         let image = loadable(&read(file)?)?;
-        check_image(component, &image).with_context(|| format!("image {}", file.display()))?;
+        check_image(&system, index, &image).with_context(|| format!("image {}", file.display()))?;
         images.insert(component.image.to_string(), image);
     }
     let recorded = files.iter().map(|(name, data)| (name.as_str(), data.as_slice()));
     let recorded = recorded.chain(images.iter().map(|(name, data)| (&**name, data.as_slice())));
-    let mut system = checked.clone().into_system(facts(kernel, recorded)?);
+    system.facts = facts(kernel, recorded)?;
     system.memory_mib = kernel.facts.memory_mib.unwrap_or(system.memory_mib);
     let mut buffer = vec![0; 16 << 10];
     let encoded = system.encode(&mut buffer).map_err(|error| anyhow!("system.bin: {error}"))?;
@@ -152,9 +153,19 @@ pub fn assemble(
 }
 
 /// Refuses an image that the root task would refuse.
-fn check_image(component: &manifest::Component, file: &[u8]) -> Result<()> {
+fn check_image(system: &System, index: usize, file: &[u8]) -> Result<()> {
+    let component = &system.components[index];
     let image = Image::parse(file).map_err(|error| anyhow!("{error}"))?;
-    match Plan::new(&image, component.stack, component.memory, true) {
+    let needs = Needs {
+        stack: component.stack,
+        memory: component.memory,
+        mapping_tables: system
+            .mapped(index)
+            .map(|mapped| u64::from(mapped.size()).div_ceil(TABLE_SPAN) as u32)
+            .sum(),
+        serves: true,
+    };
+    match Plan::new(&image, &needs) {
         Ok(_) => Ok(()),
         Err(TooBig(needed)) => Err(anyhow!(
             "component {} needs {needed} bytes of memory and has {}: give it more in the manifest",

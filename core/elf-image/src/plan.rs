@@ -1,15 +1,18 @@
 //! What a process needs, computed before anything is made.
 //!
 //! Address space of a process: the image where its ELF file says, a guard page, the stack, a
-//! guard page, the IPC buffer. Guard pages are never mapped: a stack that overflows faults.
+//! guard page, the IPC buffer; from [`MAPPINGS`] on what it shares with others or with a device,
+//! each from a multiple of 2 MiB. Guard pages are never mapped: a stack that overflows faults.
 
 use crate::{Image, PAGE};
 
 /// log2 of the slots in a process' CNode.
-pub const CNODE_BITS: u32 = 4;
+pub const CNODE_BITS: u32 = 5;
+/// Address of the first mapping: behind every image.
+pub const MAPPINGS: u64 = crate::HIGHEST;
 /// Bytes that one page table covers (2 MiB).
-const TABLE_SPAN: u64 = PAGE * 512;
-/// Kernel objects smaller than a page: TCB (2^11), CNode of 16 slots (2^9), endpoint (2^4).
+pub const TABLE_SPAN: u64 = PAGE * 512;
+/// Kernel objects smaller than a page: TCB (2^11), CNode of 32 slots (2^10), endpoint (2^4).
 const SMALL_OBJECTS: u64 = (1 << 11) + (32 << CNODE_BITS) + (1 << 4);
 /// Page tables above the lowest level. The whole address space lies in the first GiB.
 const UPPER_TABLES: u32 = 2;
@@ -35,13 +38,29 @@ pub struct Plan {
     pub tables_start: u64,
     /// Number of lowest page tables.
     pub lowest_tables: u32,
+    /// Number of page tables for mappings.
+    pub mapping_tables: u32,
     /// Whether the process serves an endpoint.
     pub serves: bool,
 }
 
+/// What a process is given besides its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Stack in bytes.
+    pub stack: u32,
+    /// Memory to make everything from, in bytes.
+    pub memory: u32,
+    /// Number of page tables for mappings.
+    pub mapping_tables: u32,
+    /// Whether it serves an endpoint.
+    pub serves: bool,
+}
+
 impl Plan {
-    /// Plans a process with `stack` bytes of stack out of `memory` bytes.
-    pub fn new(image: &Image, stack: u32, memory: u32, serves: bool) -> Result<Self, TooBig> {
+    /// Plans a process.
+    pub fn new(image: &Image, needs: &Needs) -> Result<Self, TooBig> {
+        let Needs { stack, memory, mapping_tables, serves } = *needs;
         let span = image.span();
         let stack_pages = u64::from(stack).div_ceil(PAGE);
         let stack_bottom = span.end + PAGE;
@@ -58,6 +77,7 @@ impl Plan {
             ipc_buffer,
             tables_start,
             lowest_tables: lowest_tables as u32,
+            mapping_tables,
             serves,
         };
         if plan.bytes() > u64::from(memory) { Err(TooBig(plan.bytes())) } else { Ok(plan) }
@@ -66,7 +86,7 @@ impl Plan {
     /// Number of paging structures: the root table and the tables below.
     #[must_use]
     pub fn tables(&self) -> u32 {
-        1 + UPPER_TABLES + self.lowest_tables
+        1 + UPPER_TABLES + self.lowest_tables + self.mapping_tables
     }
 
     /// Number of pages: image, stack and IPC buffer.
@@ -99,26 +119,39 @@ mod tests {
         Image { entry: address, segments: [segment].into_iter().collect() }
     }
 
+    fn plan(image: &Image, stack: u32, memory: u32, serves: bool) -> Result<Plan, TooBig> {
+        Plan::new(image, &Needs { stack, memory, mapping_tables: 0, serves })
+    }
+
     #[test]
     fn guards_lie_around_the_stack() {
-        let plan = Plan::new(&image(0x20_0000, 0x3001), 0x4000, 1 << 20, true).expect("fits");
+        let plan = plan(&image(0x20_0000, 0x3001), 0x4000, 1 << 20, true).expect("fits");
         assert_eq!(plan.image_pages, 4);
         assert_eq!(plan.stack_bottom, 0x20_5000);
         assert_eq!(plan.stack_top, 0x20_9000);
         assert_eq!(plan.ipc_buffer, 0x20_a000);
         assert_eq!((plan.tables(), plan.pages(), plan.slots()), (4, 9, 16));
-        assert_eq!(plan.bytes(), 13 * 4096 + 2048 + 512 + 16);
+        assert_eq!(plan.bytes(), 13 * 4096 + 2048 + 1024 + 16);
     }
 
     #[test]
     fn tables_cover_an_image_that_crosses_2_mib() {
-        let plan = Plan::new(&image(0x3f_f000, 0x1000), 0x1000, 1 << 20, false).expect("fits");
+        let plan = plan(&image(0x3f_f000, 0x1000), 0x1000, 1 << 20, false).expect("fits");
         assert_eq!((plan.tables_start, plan.lowest_tables), (0x20_0000, 2));
     }
 
     #[test]
+    fn mappings_cost_their_tables() {
+        let needs = Needs { stack: 0x1000, memory: 1 << 20, mapping_tables: 3, serves: false };
+        let with = Plan::new(&image(0x20_0000, 0x1000), &needs).expect("fits");
+        let without = plan(&image(0x20_0000, 0x1000), 0x1000, 1 << 20, false).expect("fits");
+        assert_eq!(with.slots(), without.slots() + 3);
+        assert_eq!(with.bytes(), without.bytes() + 3 * 4096);
+    }
+
+    #[test]
     fn what_does_not_fit_says_how_much_it_needs() {
-        let error = Plan::new(&image(0x20_0000, 0x3_0000), 0x4000, 1 << 16, false);
-        assert_eq!(error, Err(TooBig(57 * 4096 + 2048 + 512 + 16)));
+        let error = plan(&image(0x20_0000, 0x3_0000), 0x4000, 1 << 16, false);
+        assert_eq!(error, Err(TooBig(57 * 4096 + 2048 + 1024 + 16)));
     }
 }

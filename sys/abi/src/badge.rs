@@ -2,9 +2,12 @@
 //!
 //! The kernel delivers the badge of the capability that was used, so a process cannot lie about
 //! it. seL4 5.0.0 keeps 28 bits of an endpoint's badge; these use 27 and leave the top one to
-//! notifications: bit 27 interrupt, bit 26 fault, bits 8..26 generation, bits 0..8 index.
+//! notifications: bit 27 signal, bit 26 fault, bits 8..26 generation, bits 0..8 index. In a
+//! signal bit 16 is the interrupt of one's own device and bits 0..8 are doorbells.
 
-const INTERRUPT: u64 = 1 << 27;
+const SIGNAL: u64 = 1 << 27;
+const DEVICE: u64 = 1 << 16;
+const DOORBELLS: u64 = 0xff;
 const FAULT: u64 = 1 << 26;
 const GENERATION_SHIFT: u32 = 8;
 const GENERATIONS: u32 = 1 << (26 - GENERATION_SHIFT);
@@ -30,11 +33,29 @@ impl ProcessId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Badge(pub u64);
 
+/// Signals that arrived together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signals(u64);
+
+impl Signals {
+    /// The interrupt of one's own device is among them.
+    #[must_use]
+    pub fn device(self) -> bool {
+        self.0 & DEVICE != 0
+    }
+
+    /// The doorbell of the region with this number among one's own is among them.
+    #[must_use]
+    pub fn doorbell(self, region: u32) -> bool {
+        region < DOORBELLS.count_ones() && self.0 >> region & 1 != 0
+    }
+}
+
 /// What a badge means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// An interrupt, through the notification bound to the thread.
-    Interrupt,
+    /// Signals, through the notification bound to the thread.
+    Signal(Signals),
     /// The kernel, on behalf of a thread that faulted.
     Fault(ProcessId),
     /// A process that called.
@@ -42,8 +63,14 @@ pub enum Origin {
 }
 
 impl Badge {
-    /// Badge of the timer's notification.
-    pub const INTERRUPT: Self = Self(INTERRUPT);
+    /// Badge of the interrupt of one's own device.
+    pub const DEVICE: Self = Self(SIGNAL | DEVICE);
+
+    /// Badge of the doorbell that rings at the receiver's region number `region`, below 8.
+    #[must_use]
+    pub fn doorbell(region: u32) -> Self {
+        Self(SIGNAL | (1 << region & DOORBELLS))
+    }
 
     /// Badge of a process' capability to the root task's service.
     #[must_use]
@@ -57,11 +84,11 @@ impl Badge {
         Self(Self::call(id).0 | FAULT)
     }
 
-    /// Reads a badge. Interrupt badges are or-ed together by the kernel, so that bit decides.
+    /// Reads a badge. Signals' badges are or-ed together by the kernel, so their bit decides.
     #[must_use]
     pub fn origin(self) -> Origin {
-        if self.0 & INTERRUPT != 0 {
-            return Origin::Interrupt;
+        if self.0 & SIGNAL != 0 {
+            return Origin::Signal(Signals(self.0));
         }
         let id = ProcessId {
             index: (self.0 & 0xff) as u8,
@@ -85,8 +112,17 @@ mod tests {
                 assert!(Badge::fault(id).0 < 1 << 28);
             }
         }
-        assert_eq!(Badge::INTERRUPT.origin(), Origin::Interrupt);
-        const { assert!(Badge::INTERRUPT.0 < 1 << 28) };
+    }
+
+    #[test]
+    fn signals_that_came_together_are_told_apart() {
+        let together = Badge(Badge::DEVICE.0 | Badge::doorbell(0).0 | Badge::doorbell(7).0);
+        let Origin::Signal(signals) = together.origin() else { panic!("a signal") };
+        assert!(signals.device() && signals.doorbell(0) && signals.doorbell(7));
+        assert!(!signals.doorbell(1) && !signals.doorbell(8) && !signals.doorbell(16));
+        let Origin::Signal(one) = Badge::doorbell(3).origin() else { panic!("a signal") };
+        assert!(!one.device());
+        assert!(together.0 < 1 << 28);
     }
 
     #[test]

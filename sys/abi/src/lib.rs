@@ -8,6 +8,7 @@
 
 mod badge;
 pub mod service;
+pub mod startup;
 
 pub use badge::{Badge, Origin, ProcessId};
 
@@ -23,6 +24,15 @@ pub mod slot {
     pub const SERVED: u64 = 2;
     /// The root task's service; empty where the manifest has no such edge.
     pub const ROOT: u64 = 3;
+    /// The notification that signals for this process arrive at: its doorbells' and its
+    /// device's. Empty where it has neither. It is bound to the thread, so that waiting on an
+    /// endpoint returns signals, too.
+    pub const NOTIFICATION: u64 = 4;
+    /// Its device's interrupt.
+    pub const INTERRUPT: u64 = 5;
     /// First of the other services that it may call, in the manifest's order.
-    pub const CALLS: u64 = 4;
+    pub const CALLS: u64 = 8;
+    /// First of the doorbells: each signals the process on the other side of a shared region,
+    /// in the order of the regions ([`crate::startup`]).
+    pub const DOORBELLS: u64 = 16;
 }

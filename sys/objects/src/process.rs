@@ -1,10 +1,11 @@
 //! A process: thread, address space, CSpace and IPC buffer out of one untyped of its own.
 
-use elf_image::plan::Plan;
+use elf_image::plan::{Plan, TABLE_SPAN};
 use elf_image::{Access, Image, PAGE};
+use heapless::Vec;
 use sel4::{
-    CNode, Cap, Endpoint, Object, Page, PageTable, Registers, Rights, SlotRange, Tcb, ThreadSetup,
-    Untyped, VSpace, VmAttributes, initial,
+    CNode, CPtr, Cap, Endpoint, Notification, Object, Page, PageTable, Registers, Rights,
+    SlotRange, Tcb, ThreadSetup, Untyped, VSpace, VmAttributes, initial,
 };
 
 use crate::Error;
@@ -37,10 +38,43 @@ impl Kernel for RootCNode {
 pub struct Grant {
     /// Where in its CSpace.
     pub slot: u64,
-    /// The endpoint.
-    pub endpoint: Endpoint,
+    /// Slot of the capability that it gets a copy of.
+    pub source: CPtr,
+    /// What it may do with it.
+    pub rights: Rights,
     /// Badge on everything that it sends there.
     pub badge: u64,
+}
+
+impl Grant {
+    /// The right to call `endpoint`. A call needs Grant: without it the kernel lets the caller
+    /// hang without a reply.
+    #[must_use]
+    pub fn call(slot: u64, endpoint: Endpoint, badge: u64) -> Self {
+        Self { slot, source: endpoint.pointer(), rights: Rights::ALL, badge }
+    }
+}
+
+/// Most mappings of a process.
+pub const MAX_MAPPINGS: usize = abi::startup::MAX_AREAS;
+
+/// Pages that are not the process' own: shared or a device's.
+#[derive(Debug, Clone, Copy)]
+pub struct Mapping {
+    /// Where: a multiple of 2 MiB from [`elf_image::plan::MAPPINGS`] on.
+    pub address: u64,
+    /// Capabilities to the pages that no other mapping uses.
+    pub pages: SlotRange,
+    /// How they are cached; never executable.
+    pub attributes: VmAttributes,
+}
+
+impl Mapping {
+    /// Number of page tables that it takes.
+    #[must_use]
+    pub fn tables(&self) -> u32 {
+        self.pages.count.div_ceil((TABLE_SPAN / PAGE) as u32)
+    }
 }
 
 /// How to make a process.
@@ -58,6 +92,12 @@ pub struct Recipe<'a> {
     pub argument: u64,
     /// What it may reach.
     pub grants: &'a [Grant],
+    /// What is mapped besides its own.
+    pub mappings: &'a [Mapping],
+    /// Where its signals arrive.
+    pub notification: Option<Notification>,
+    /// For `abi::startup::OFFSET` in the IPC buffer's page.
+    pub startup: &'a [u8],
 }
 
 /// A process.
@@ -67,6 +107,7 @@ pub struct Process {
     slots: SlotRange,
     tcb: Tcb,
     endpoint: Option<Endpoint>,
+    mappings: Vec<SlotRange, MAX_MAPPINGS>,
 }
 
 /// Hands out consecutive slots of a process' run and fills them.
@@ -113,8 +154,13 @@ impl Process {
         };
         let maker = Maker { untyped: memory.untyped(piece), slots, next: 0 };
         match build(maker, window, recipe) {
-            Ok((tcb, endpoint)) => Ok(Self { piece, slots, tcb, endpoint }),
+            Ok((tcb, endpoint)) => {
+                let mappings = recipe.mappings.iter().map(|mapping| mapping.pages);
+                let mappings = mappings.take(MAX_MAPPINGS).collect();
+                Ok(Self { piece, slots, tcb, endpoint, mappings })
+            }
             Err(error) => {
+                unmap(recipe.mappings.iter().map(|mapping| mapping.pages));
                 memory.give_back(piece);
                 memory.slots().give_back(slots);
                 Err(error)
@@ -141,6 +187,7 @@ impl Process {
     /// Where the kernel refuses: the book would be wrong.
     pub fn kill(self, memory: &mut Memory<RootCNode>) {
         self.tcb.suspend().expect("the thread exists until its untyped is revoked");
+        unmap(self.mappings.iter().copied());
         memory.give_back(self.piece);
         memory.slots().give_back(self.slots);
     }
@@ -156,6 +203,9 @@ fn build(
     let vspace: VSpace = maker.one(Object::VSpace)?;
     initial::ASID_POOL.assign(vspace)?;
     map_tables(&mut maker, vspace, plan)?;
+    for mapping in recipe.mappings {
+        map_others(&mut maker, vspace, mapping)?;
+    }
     let pages = maker.make(Object::Page, plan.pages())?;
     load_image(window, vspace, recipe.image, pages)?;
     let stack = (0..plan.stack_pages).map(|i| plan.image_pages + i);
@@ -163,6 +213,7 @@ fn build(
         map_data(pages.cap(index), vspace, address)?;
     }
     let ipc_page: Page = pages.cap(plan.pages() - 1);
+    window.fill(ipc_page, abi::startup::OFFSET, recipe.startup, false)?;
     map_data(ipc_page, vspace, plan.ipc_buffer)?;
     let tcb: Tcb = maker.one(Object::Tcb)?;
     let cnode: CNode = maker.one(Object::CNode(abi::slot::COUNT_BITS))?;
@@ -171,9 +222,8 @@ fn build(
         cnode.mint(abi::slot::SERVED, abi::slot::COUNT_BITS, endpoint, Rights::READ, 0)?;
     }
     for grant in recipe.grants {
-        let Grant { slot, endpoint, badge } = *grant;
-        // A call needs Grant: the kernel would otherwise let the caller hang without a reply.
-        cnode.mint(slot, abi::slot::COUNT_BITS, endpoint, Rights::ALL, badge)?;
+        let Grant { slot, source, rights, badge } = *grant;
+        cnode.mint(slot, abi::slot::COUNT_BITS, Endpoint::new(source), rights, badge)?;
     }
     tcb.configure(&ThreadSetup {
         cnode,
@@ -183,6 +233,9 @@ fn build(
         ipc_buffer: (ipc_page, plan.ipc_buffer),
         priority: recipe.priority,
     })?;
+    if let Some(notification) = recipe.notification {
+        tcb.bind_notification(notification)?;
+    }
     let arguments = [plan.ipc_buffer, recipe.argument];
     tcb.start(&Registers { pc: recipe.image.entry, sp: plan.stack_top, arguments })?;
     Ok((tcb, endpoint))
@@ -196,9 +249,33 @@ fn map_tables(maker: &mut Maker, vspace: VSpace, plan: &Plan) -> Result<(), Erro
     let lowest = maker.make(Object::PageTable(2), plan.lowest_tables)?;
     for index in 0..plan.lowest_tables {
         let table: PageTable = lowest.cap(index);
-        table.map(2, vspace, plan.tables_start + u64::from(index) * (PAGE << 9))?;
+        table.map(2, vspace, plan.tables_start + u64::from(index) * TABLE_SPAN)?;
     }
     Ok(())
+}
+
+fn map_others(maker: &mut Maker, vspace: VSpace, mapping: &Mapping) -> Result<(), Error> {
+    let tables = maker.make(Object::PageTable(2), mapping.tables())?;
+    for index in 0..tables.count {
+        let table: PageTable = tables.cap(index);
+        table.map(2, vspace, mapping.address + u64::from(index) * TABLE_SPAN)?;
+    }
+    for index in 0..mapping.pages.count {
+        let page: Page = mapping.pages.cap(index);
+        let address = mapping.address + u64::from(index) * PAGE;
+        page.map(vspace, address, Rights::READ_WRITE, mapping.attributes)?;
+    }
+    Ok(())
+}
+
+/// Makes pages that outlive a process ready to be mapped again.
+fn unmap(mappings: impl Iterator<Item = SlotRange>) {
+    for pages in mappings {
+        for index in 0..pages.count {
+            let page: Page = pages.cap(index);
+            page.unmap().expect("a page can be unmapped, mapped or not");
+        }
+    }
 }
 
 fn map_data(page: Page, vspace: VSpace, address: u64) -> Result<(), Error> {

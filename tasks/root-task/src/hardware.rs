@@ -28,6 +28,8 @@ pub struct Hardware {
     /// Where everybody's calls and faults arrive.
     pub endpoint: Endpoint,
     pub timer: IrqHandler,
+    /// Device memory that is not given out.
+    pub devices: Vec<Region, MAX_REGIONS>,
 }
 
 /// Takes over what the kernel left.
@@ -50,7 +52,7 @@ pub fn take(surroundings: &Surroundings) -> Result<Hardware, Error> {
     initial::TCB.set_priority(manifest::ROOT_PRIORITY)?;
     let (endpoint, notification) = waiting_room(&mut memory)?;
     let timer = timer_interrupt(memory.slots(), notification)?;
-    Ok(Hardware { memory, window, endpoint, timer })
+    Ok(Hardware { memory, window, endpoint, timer, devices: regions })
 }
 
 fn attach_console(
@@ -80,7 +82,7 @@ fn waiting_room(memory: &mut Memory<RootCNode>) -> Result<(Endpoint, Notificatio
 fn timer_interrupt(slots: &mut Slots, notification: Notification) -> Result<IrqHandler, Error> {
     let run = slots.take(2)?;
     let badged: Notification = run.cap(1);
-    initial::CNODE.mint(badged.pointer(), 64, notification, Rights::ALL, Badge::INTERRUPT.0)?;
+    initial::CNODE.mint(badged.pointer(), 64, notification, Rights::ALL, Badge::DEVICE.0)?;
     let handler = initial::IRQ_CONTROL.handler(timer::INTERRUPT, run.first)?;
     handler.set_notification(badged)?;
     Ok(handler)

@@ -19,6 +19,8 @@ mod root;
 pub mod selftest;
 #[cfg(target_os = "none")]
 mod serve;
+#[cfg(target_os = "none")]
+mod wiring;
 
 #[cfg(target_os = "none")]
 pub use root::{Root, run};

@@ -1,20 +1,22 @@
 //! The root task's state: start, life and end of processes.
 
+use abi::startup::{self, MAX_BYTES};
 use abi::{Badge, ProcessId, slot};
 use drivers::{println, timer};
 use elf_image::Image;
-use elf_image::plan::Plan;
+use elf_image::plan::{Needs, Plan};
 use heapless::Vec;
 use manifest::{MAX_COMPONENTS, Start, System, Target};
 use objects::Error;
 use objects::memory::Memory;
-use objects::process::{Grant, Process, Recipe, RootCNode};
+use objects::process::{Grant, Mapping, Process, Recipe, RootCNode};
 use objects::window::Window;
 use runtime::root::Surroundings;
 use sel4::{Endpoint, IrqHandler};
 use supervisor::{MILLISECOND, Schedule, Supervisor};
 
 use crate::archive::Archive;
+use crate::wiring::{Share, Wiring};
 use crate::{banner, hardware, panic};
 
 /// Self-tests to run before the components start.
@@ -28,6 +30,7 @@ pub struct Root {
     pub(crate) timer: IrqHandler,
     pub(crate) system: System,
     archive: Archive,
+    wiring: Wiring,
     pub(crate) supervisor: Supervisor,
     pub(crate) schedule: Schedule,
     processes: [Option<Process>; MAX_COMPONENTS],
@@ -36,12 +39,16 @@ pub struct Root {
 
 /// Boots the system and serves it for ever.
 pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
-    let hardware = match hardware::take(&surroundings) {
+    let mut hardware = match hardware::take(&surroundings) {
         Ok(hardware) => hardware,
         Err(error) => panic!("the kernel left too little to start with: {error}"),
     };
     let (archive, system) = Archive::open(surroundings.appended);
     panic::set_policy(system.on_panic);
+    let wiring = match Wiring::new(&system, &mut hardware.memory, &mut hardware.devices) {
+        Ok(wiring) => wiring,
+        Err(error) => panic!("the system's regions and devices cannot be made: {error}"),
+    };
     banner::print(&system, hardware.memory.free_bytes());
     let now = timer::now();
     let mut root = Root {
@@ -53,6 +60,7 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         schedule: Schedule::new(now, u64::from(system.tick_ms) * MILLISECOND),
         system,
         archive,
+        wiring,
         processes: [const { None }; MAX_COMPONENTS],
         ids: core::array::from_fn(|index| ProcessId { index: index as u8, generation: 0 }),
     };
@@ -67,6 +75,8 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
     root.start_all();
     root.serve()
 }
+
+type Grants = Vec<Grant, { slot::COUNT as usize }>;
 
 /// Why a component did not start.
 #[derive(Debug)]
@@ -119,10 +129,18 @@ impl Root {
         let image = Image::parse(self.archive.file(&component.image)).map_err(StartError::Image)?;
         let this = Target::Component(index as u8);
         let serves = self.system.components.iter().any(|other| other.calls.contains(&this));
-        let plan =
-            Plan::new(&image, component.stack, component.memory, serves).map_err(Error::from)?;
+        let share = self.wiring.share(&self.system, index);
+        let needs = Needs {
+            stack: component.stack,
+            memory: component.memory,
+            mapping_tables: share.mappings.iter().map(Mapping::tables).sum(),
+            serves,
+        };
+        let plan = Plan::new(&image, &needs).map_err(Error::from)?;
         let id = self.ids[index].successor();
-        let grants = self.grants(index, id)?;
+        let grants = self.grants(index, id, &share)?;
+        let mut startup = [0; MAX_BYTES];
+        let used = startup::encode(&share.areas, &mut startup);
         let recipe = Recipe {
             image: &image,
             plan,
@@ -130,6 +148,9 @@ impl Root {
             priority: component.priority,
             argument: component.argument,
             grants: &grants,
+            mappings: &share.mappings,
+            notification: share.notification,
+            startup: &startup[..used],
         };
         let process = Process::spawn(&mut self.memory, &mut self.window, &recipe)?;
         self.processes[index] = Some(process);
@@ -139,27 +160,23 @@ impl Root {
         Ok(())
     }
 
-    fn grants(
-        &self,
-        index: usize,
-        id: ProcessId,
-    ) -> Result<Vec<Grant, { slot::COUNT as usize }>, StartError> {
-        let mut grants = Vec::new();
+    fn grants(&self, index: usize, id: ProcessId, share: &Share) -> Result<Grants, StartError> {
+        let mut grants: Grants = share.grants.iter().copied().collect();
         let mut next = slot::CALLS;
-        let mut grant = |slot, endpoint, badge: Badge| {
+        let mut call = |slot, endpoint, badge: Badge| {
             // The manifest allows fewer calls than there are slots.
-            let _ = grants.push(Grant { slot, endpoint, badge: badge.0 });
+            let _ = grants.push(Grant::call(slot, endpoint, badge.0));
         };
-        grant(slot::FAULT, self.endpoint, Badge::fault(id));
+        call(slot::FAULT, self.endpoint, Badge::fault(id));
         for target in &self.system.components[index].calls {
             match *target {
-                Target::RootTask => grant(slot::ROOT, self.endpoint, Badge::call(id)),
+                Target::RootTask => call(slot::ROOT, self.endpoint, Badge::call(id)),
                 Target::Component(server) => {
                     let server = usize::from(server);
                     let process = self.processes[server].as_ref();
                     let endpoint = process.and_then(Process::endpoint);
                     let endpoint = endpoint.ok_or(StartError::NotRunning(server))?;
-                    grant(next, endpoint, Badge::call(id));
+                    call(next, endpoint, Badge::call(id));
                     next += 1;
                 }
             }

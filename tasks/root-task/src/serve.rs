@@ -32,7 +32,7 @@ impl Root {
     /// Does what a message asks for.
     pub(crate) fn handle(&mut self, message: &Message) -> Answer {
         match Badge(message.badge).origin() {
-            Origin::Interrupt => {
+            Origin::Signal(_) => {
                 self.on_timer();
                 None
             }

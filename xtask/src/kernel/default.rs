@@ -25,8 +25,8 @@ pub const MARK: &str = "COHESIX_PORT";
 
 const STAMP: &str = "stamp";
 const SYMBOLS: &str = "kernel.debug.elf";
-/// RAM in MiB: a loader and components have to fit, and what the kernel can map is 512 GiB.
-const MEMORY_MIB: std::ops::RangeInclusive<u32> = 128..=256 * 1024;
+/// RAM in MiB: sizes from the least that a loader and components fit in to the most tried.
+const MEMORY_MIB: std::ops::RangeInclusive<u32> = 128..=16 * 1024;
 
 /// This recipe: a change of it makes another kernel.
 const RECIPE: [&str; 4] = [
@@ -54,7 +54,7 @@ pub struct DefaultOptions {
     pub debug: bool,
     /// The compiler to use.
     pub toolchain: Choice,
-    /// RAM of the machine, in MiB; 128 to 262,144. With less, the kernel does not boot.
+    /// RAM of the machine, in MiB; 128 to 16,384. With less, the kernel does not boot.
     pub memory_mib: u32,
 }
 

@@ -17,7 +17,7 @@
 #define kernelBase 0xffffff8000000000
 
 #ifndef CONFIG_QEMU_RAM_SIZE
-#error CONFIG_QEMU_RAM_SIZE must be the machine's RAM in bytes
+#error CONFIG_QEMU_RAM_SIZE must be the size of RAM in bytes
 #endif
 
 /* The highest address of user level */

@@ -6,6 +6,8 @@
 pub mod console;
 #[cfg(target_arch = "aarch64")]
 pub mod timer;
+#[cfg(target_os = "none")]
+pub mod virtio_serial;
 
 /// Device registers that are mapped for good: proof that a driver may use them.
 #[derive(Debug)]

@@ -13,14 +13,15 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-/// The two indices, as they lie in shared memory.
-#[derive(Debug, Default)]
-#[repr(C)]
-pub struct Indices {
+pub mod lane;
+
+/// The two indices, which lie in shared memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Indices<'a> {
     /// Bytes read so far; stored by the reader.
-    head: AtomicU32,
+    pub head: &'a AtomicU32,
     /// Bytes written so far; stored by the writer.
-    tail: AtomicU32,
+    pub tail: &'a AtomicU32,
 }
 
 /// The peer's index is impossible.
@@ -30,7 +31,7 @@ pub struct Corrupt;
 /// The shared parts of a ring.
 #[derive(Debug, Clone, Copy)]
 pub struct Ring<'a> {
-    indices: &'a Indices,
+    indices: Indices<'a>,
     bytes: &'a [AtomicU8],
 }
 
@@ -40,7 +41,7 @@ impl<'a> Ring<'a> {
     /// # Panics
     /// Where the length is none.
     #[must_use]
-    pub fn new(indices: &'a Indices, bytes: &'a [AtomicU8]) -> Self {
+    pub fn new(indices: Indices<'a>, bytes: &'a [AtomicU8]) -> Self {
         assert!(bytes.len().is_power_of_two() && bytes.len() <= 1 << 31, "a power of two");
         Self { indices, bytes }
     }
@@ -167,16 +168,26 @@ mod tests {
 
     use super::*;
 
+    #[derive(Default)]
+    struct Words([AtomicU32; 2]);
+
+    impl Words {
+        fn indices(&self) -> Indices<'_> {
+            Indices { head: &self.0[0], tail: &self.0[1] }
+        }
+    }
+
     fn bytes<const N: usize>() -> [AtomicU8; N] {
         [const { AtomicU8::new(0) }; N]
     }
 
     #[test]
     fn what_was_written_is_read_around_the_end_and_the_wrap() {
-        let (indices, memory) = (Indices::default(), bytes::<8>());
+        let (words, memory) = (Words::default(), bytes::<8>());
+        let indices = words.indices();
         indices.head.store(u32::MAX - 2, Ordering::Relaxed);
         indices.tail.store(u32::MAX - 2, Ordering::Relaxed);
-        let ring = Ring::new(&indices, &memory);
+        let ring = Ring::new(indices, &memory);
         let (mut writer, mut reader) = (Writer::new(ring), Reader::new(ring));
         assert_eq!(writer.write(b"0123456789"), Ok(8));
         assert_eq!(writer.write(b"8"), Ok(0));
@@ -192,8 +203,9 @@ mod tests {
 
     #[test]
     fn an_impossible_index_of_the_peer_is_an_error_and_nothing_is_touched() {
-        let (indices, memory) = (Indices::default(), bytes::<8>());
-        let ring = Ring::new(&indices, &memory);
+        let (words, memory) = (Words::default(), bytes::<8>());
+        let indices = words.indices();
+        let ring = Ring::new(indices, &memory);
         let (mut writer, mut reader) = (Writer::new(ring), Reader::new(ring));
         for wrong in [9, 1 << 31, u32::MAX - 8] {
             indices.tail.store(wrong, Ordering::Relaxed);
@@ -213,8 +225,8 @@ mod tests {
     #[test]
     fn two_threads_lose_nothing() {
         const TOTAL: usize = 200_000;
-        let (indices, memory) = (Indices::default(), bytes::<64>());
-        let ring = Ring::new(&indices, &memory);
+        let (words, memory) = (Words::default(), bytes::<64>());
+        let ring = Ring::new(words.indices(), &memory);
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut writer = Writer::new(ring);
@@ -247,8 +259,8 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_queue(steps in proptest::collection::vec((any::<bool>(), 0usize..24), 1..200)) {
-            let (indices, memory) = (Indices::default(), bytes::<16>());
-            let ring = Ring::new(&indices, &memory);
+            let (words, memory) = (Words::default(), bytes::<16>());
+            let ring = Ring::new(words.indices(), &memory);
             let (mut writer, mut reader) = (Writer::new(ring), Reader::new(ring));
             let mut model = VecDeque::new();
             let mut next = 0u8;

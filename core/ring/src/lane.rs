@@ -1,0 +1,270 @@
+//! A lane: two rings and the life of the connections that use them, one after the other.
+//!
+//! The link side (which speaks to the host) opens and ends connections; the server side says
+//! when it is done with one. Three counters in shared memory tell:
+//!
+//! - `opened`: connections begun (link), `ended`: those whose peer is gone (link),
+//!   `closed`: those that the server is done with (server).
+//!
+//! A connection is there while `opened` and `closed` differ. A lane is free for the next one when
+//! all three are equal, and then both rings are empty: the server drops what it did not read
+//! before it counts a connection as closed, the link what it did not forward before it opens the
+//! next. Each side keeps its own counters in private memory, so that the peer can only confuse
+//! itself.
+
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use crate::{Corrupt, Indices, Reader, Ring, Writer};
+
+/// Words of shared memory per lane.
+pub const WORDS: usize = 8;
+
+/// The shared parts of a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane<'a> {
+    opened: &'a AtomicU32,
+    ended: &'a AtomicU32,
+    closed: &'a AtomicU32,
+    inbound: Ring<'a>,
+    outbound: Ring<'a>,
+}
+
+impl<'a> Lane<'a> {
+    /// Lane number `index` in shared memory: its words among `words`, its two rings of
+    /// `capacity` bytes (a power of two) each among `bytes`. `None` past the end.
+    #[must_use]
+    pub fn carve(
+        words: &'a [AtomicU32],
+        bytes: &'a [AtomicU8],
+        index: usize,
+        capacity: usize,
+    ) -> Option<Self> {
+        let words = words.chunks_exact(WORDS).nth(index)?;
+        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, _] = words else {
+            return None;
+        };
+        let (inbound, outbound) =
+            bytes.chunks_exact(2 * capacity).nth(index)?.split_at_checked(capacity)?;
+        Some(Self {
+            opened,
+            ended,
+            closed,
+            inbound: Ring::new(Indices { head: in_head, tail: in_tail }, inbound),
+            outbound: Ring::new(Indices { head: out_head, tail: out_tail }, outbound),
+        })
+    }
+}
+
+/// The link's side.
+#[derive(Debug)]
+pub struct LinkSide<'a> {
+    lane: Lane<'a>,
+    opened: u32,
+    ended: u32,
+    /// To the server.
+    pub inbound: Writer<'a>,
+    /// From the server.
+    pub outbound: Reader<'a>,
+}
+
+impl<'a> LinkSide<'a> {
+    /// Takes the link's side. A connection from before (of a link that died) is ended.
+    #[must_use]
+    pub fn new(lane: Lane<'a>) -> Self {
+        let opened = lane.opened.load(Ordering::Relaxed);
+        lane.ended.store(opened, Ordering::Release);
+        Self {
+            lane,
+            opened,
+            ended: opened,
+            inbound: Writer::new(lane.inbound),
+            outbound: Reader::new(lane.outbound),
+        }
+    }
+
+    /// The server is done with every connection so far.
+    #[must_use]
+    pub fn server_closed(&self) -> bool {
+        self.lane.closed.load(Ordering::Acquire) == self.opened
+    }
+
+    /// A connection can be opened.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.ended == self.opened && self.server_closed()
+    }
+
+    /// Begins a connection; the lane must be free.
+    pub fn open(&mut self) {
+        self.outbound.discard();
+        self.opened = self.opened.wrapping_add(1);
+        self.lane.opened.store(self.opened, Ordering::Release);
+    }
+
+    /// The peer of the connection is gone.
+    pub fn end(&mut self) {
+        self.ended = self.opened;
+        self.lane.ended.store(self.ended, Ordering::Release);
+    }
+}
+
+/// The server's side.
+#[derive(Debug)]
+pub struct ServerSide<'a> {
+    lane: Lane<'a>,
+    closed: u32,
+    /// From the peer.
+    pub inbound: Reader<'a>,
+    /// To the peer.
+    pub outbound: Writer<'a>,
+}
+
+impl<'a> ServerSide<'a> {
+    /// Takes the server's side. A connection from before (of a server that died) is closed.
+    #[must_use]
+    pub fn new(lane: Lane<'a>) -> Self {
+        let mut side = Self {
+            lane,
+            closed: lane.closed.load(Ordering::Relaxed),
+            inbound: Reader::new(lane.inbound),
+            outbound: Writer::new(lane.outbound),
+        };
+        if side.is_open() {
+            side.close();
+        }
+        side
+    }
+
+    /// A connection is there.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.lane.opened.load(Ordering::Acquire) != self.closed
+    }
+
+    /// The peer of the connection is gone; what it sent before may still be read.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.lane.ended.load(Ordering::Acquire) == self.lane.opened.load(Ordering::Relaxed)
+    }
+
+    /// Is done with the connection: drops what was not read and tells the link.
+    pub fn close(&mut self) {
+        self.inbound.discard();
+        self.closed = self.lane.opened.load(Ordering::Acquire);
+        self.lane.closed.store(self.closed, Ordering::Release);
+    }
+
+    /// The next message of a stream whose messages start with their own length in four bytes,
+    /// little-endian, the four included. `Ok(None)` where it is not there as a whole yet.
+    ///
+    /// A length below 4 or above `into`'s is `Err(Some(length))`.
+    pub fn message<'b>(&mut self, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, Option<u32>> {
+        let corrupt = |_: Corrupt| None;
+        let mut header = [0; 4];
+        if self.inbound.peek(&mut header).map_err(corrupt)? < header.len() {
+            return Ok(None);
+        }
+        let size = u32::from_le_bytes(header);
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        let message = into.get_mut(..length).filter(|_| length >= 4).ok_or(Some(size))?;
+        if self.inbound.available().map_err(corrupt)? < length {
+            return Ok(None);
+        }
+        self.inbound.read(message).map_err(corrupt)?;
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAPACITY: usize = 32;
+
+    struct Shared {
+        words: [AtomicU32; 2 * WORDS],
+        bytes: [AtomicU8; 4 * CAPACITY],
+    }
+
+    impl Shared {
+        fn new() -> Self {
+            Self {
+                words: [const { AtomicU32::new(0) }; 2 * WORDS],
+                bytes: [const { AtomicU8::new(0) }; 4 * CAPACITY],
+            }
+        }
+
+        fn lane(&self, index: usize) -> Lane<'_> {
+            Lane::carve(&self.words, &self.bytes, index, CAPACITY).expect("two lanes")
+        }
+    }
+
+    #[test]
+    fn a_connection_lives_once_and_leaves_nothing_to_the_next() {
+        let shared = Shared::new();
+        let (mut link, mut server) =
+            (LinkSide::new(shared.lane(1)), ServerSide::new(shared.lane(1)));
+        assert!(link.is_free() && !server.is_open());
+        link.open();
+        assert!(!link.is_free() && server.is_open() && !server.is_ended());
+        link.inbound.write(b"request").expect("honest");
+        server.outbound.write(b"answer").expect("honest");
+        link.end();
+        assert!(server.is_open() && server.is_ended() && !link.is_free());
+        server.close();
+        assert!(link.is_free() && !server.is_open());
+        link.open();
+        assert_eq!((server.inbound.available(), link.outbound.available()), (Ok(0), Ok(0)));
+    }
+
+    #[test]
+    fn the_server_can_hang_up() {
+        let shared = Shared::new();
+        let (mut link, mut server) =
+            (LinkSide::new(shared.lane(0)), ServerSide::new(shared.lane(0)));
+        link.open();
+        server.outbound.write(b"bye").expect("honest");
+        server.close();
+        assert!(link.server_closed() && !link.is_free());
+        assert_eq!(link.outbound.available(), Ok(3));
+        link.end();
+        assert!(link.is_free());
+    }
+
+    #[test]
+    fn either_side_can_be_started_again() {
+        let shared = Shared::new();
+        let mut link = LinkSide::new(shared.lane(0));
+        link.open();
+        let server = ServerSide::new(shared.lane(0));
+        assert!(!server.is_open() && link.server_closed());
+        link.end();
+        link.open();
+        let link = LinkSide::new(shared.lane(0));
+        assert!(server.is_open() && server.is_ended() && !link.is_free());
+    }
+
+    #[test]
+    fn messages_come_whole_or_not_at_all() {
+        let shared = Shared::new();
+        let (mut link, mut server) =
+            (LinkSide::new(shared.lane(0)), ServerSide::new(shared.lane(0)));
+        link.open();
+        let mut into = [0; 10];
+        for (i, byte) in [7, 0, 0, 0, b'a', b'b', b'c', 4].iter().enumerate() {
+            assert_eq!(server.message(&mut into), Ok(None), "after {i} bytes");
+            link.inbound.write(&[*byte]).expect("honest");
+            if i == 6 {
+                assert_eq!(server.message(&mut into), Ok(Some(&b"\x07\0\0\0abc"[..])));
+            }
+        }
+        link.inbound.write(&[0, 0, 0, 3, 0, 0, 0]).expect("honest");
+        assert_eq!(server.message(&mut into), Ok(Some(&b"\x04\0\0\0"[..])));
+        assert_eq!(server.message(&mut into), Err(Some(3)));
+        server.close();
+        link.end();
+        link.open();
+        link.inbound.write(&[11, 0, 0, 0]).expect("honest");
+        assert_eq!(server.message(&mut into), Err(Some(11)));
+    }
+}

@@ -6,6 +6,7 @@
 //! `kernel.debug.elf` (the kernel with symbols). A stamp in it tells what it was made from;
 //! as long as that is the same, there is nothing to do.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -83,8 +84,13 @@ pub fn build_default(options: &DefaultOptions) -> Result<Kernel> {
     if is_current(&target, &stamp) {
         return open(&target);
     }
+    // One build at a time, in any process: whoever waited may find the work done.
+    let _lock = lock(&out)?;
+    if is_current(&target, &stamp) {
+        return open(&target);
+    }
     // Built aside and renamed, so that a build that stops half-way leaves nothing to be used.
-    let aside = out.join(format!(".building-{}", std::process::id()));
+    let aside = out.join(".building");
     remove(&aside)?;
     workspace::create_dir(&aside)?;
     let built = build(&kernel_dir, &aside, options, &toolchain, &stamp);
@@ -94,6 +100,15 @@ pub fn build_default(options: &DefaultOptions) -> Result<Kernel> {
     }
     placed?;
     open(&target)
+}
+
+/// Waits until no other build uses `out`; the lock ends with the file that is returned.
+fn lock(out: &Path) -> Result<File> {
+    workspace::create_dir(out)?;
+    let path = out.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
 }
 
 /// Makes the whole prefix in `dir`.
@@ -191,7 +206,7 @@ fn open(target: &Path) -> Result<Kernel> {
 
 /// Puts the folder `new` in the place of `target`.
 fn replace(new: &Path, target: &Path) -> Result<()> {
-    let old = target.with_file_name(format!(".old-{}", std::process::id()));
+    let old = target.with_file_name(".old");
     remove(&old)?;
     if target.exists() {
         std::fs::rename(target, &old)

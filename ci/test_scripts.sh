@@ -1,0 +1,10 @@
+#!/bin/sh
+# Runs the tests of every shell script; all run, and it fails when one fails.
+set -u
+
+root=$(CDPATH='' cd -P -- "$(dirname -- "$0")/.." && pwd) || exit 1
+code=0
+for tests in ci/test_size_guard.sh toolchain/test_setup.sh; do
+    "$root/$tests" || code=1
+done
+exit "$code"

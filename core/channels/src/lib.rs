@@ -17,8 +17,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod exchange;
 mod parser;
 
+pub use exchange::Exchange;
 pub use parser::{Event, Parser};
 
 /// Number of channels.

@@ -88,6 +88,12 @@ impl<'a> LinkSide<'a> {
         self.lane.closed.load(Ordering::Acquire) == self.opened
     }
 
+    /// How many bytes the server has read of the inbound ring, modulo 2^32, as it says.
+    #[must_use]
+    pub fn consumed(&self) -> u32 {
+        self.lane.inbound.indices.head.load(Ordering::Acquire)
+    }
+
     /// A connection can be opened.
     #[must_use]
     pub fn is_free(&self) -> bool {

@@ -256,6 +256,18 @@ impl IrqHandler {
     }
 }
 
+impl Notification {
+    /// Waits for signals and returns their badges, or-ed together.
+    pub fn wait(self) -> u64 {
+        syscall::recv(self.pointer()).badge
+    }
+
+    /// Signals whoever waits.
+    pub fn signal(self) {
+        syscall::send(self.pointer(), MessageInfo::new(0, 0, 0), [0; REGISTERS]);
+    }
+}
+
 impl Endpoint {
     /// Sends up to four words and waits for the answer: no memory is touched.
     #[inline(always)]

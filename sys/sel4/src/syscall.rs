@@ -60,6 +60,12 @@ pub fn reply(info: MessageInfo, words: [u64; REGISTERS]) {
     call_kernel(syscall::REPLY, 0, info.0, words);
 }
 
+/// Sends without waiting for an answer; on a notification: signals it.
+#[inline(always)]
+pub fn send(pointer: u64, info: MessageInfo, words: [u64; REGISTERS]) {
+    call_kernel(syscall::SEND, pointer, info.0, words);
+}
+
 /// Gives the rest of the time slice to threads of the same priority.
 #[inline(always)]
 pub fn yield_now() {

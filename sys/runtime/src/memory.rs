@@ -1,0 +1,110 @@
+//! Memory that the root task mapped for this process: device, DMA, shared regions.
+
+use core::slice;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+
+use abi::startup::{Area, Kind, MAX_AREAS, MAX_BYTES, OFFSET, areas};
+use drivers::Registers;
+use drivers::virtio_serial::Dma;
+use heapless::Vec;
+use sel4::syscall::with_ipc_buffer;
+
+/// Bytes of a region that hold words rather than bytes: its first page.
+pub const WORDS_BYTES: usize = 4096;
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// An area that this process alone has: it can be claimed once.
+#[derive(Debug)]
+pub struct Given(Area);
+
+/// A region: words for counters, and bytes. Both change under one's hands.
+#[derive(Debug, Clone, Copy)]
+pub struct Region {
+    /// The first page.
+    pub words: &'static [AtomicU32],
+    /// The rest.
+    pub bytes: &'static [AtomicU8],
+    /// Index of the component on the other side.
+    pub peer: u8,
+    /// The region's number among one's own: of its doorbell, and of the slot to ring with.
+    pub number: u32,
+}
+
+/// What was mapped for this process, in the manifest's order.
+///
+/// # Panics
+/// On the second call: each area has one owner.
+#[must_use]
+pub fn take() -> Vec<Given, MAX_AREAS> {
+    assert!(!TAKEN.swap(true, Ordering::Relaxed), "areas are taken once");
+    let buffer = with_ipc_buffer(|buffer| core::ptr::from_mut(buffer).cast::<u8>().cast_const());
+    // SAFETY: the buffer is the start of a page; behind it, from OFFSET on, lies the list that the
+    // root task wrote before this process started and that nobody writes to afterwards.
+    let bytes = unsafe { slice::from_raw_parts(buffer.add(OFFSET), MAX_BYTES) };
+    areas(bytes).map(Given).collect()
+}
+
+impl Given {
+    /// Its description.
+    #[must_use]
+    pub fn area(&self) -> &Area {
+        &self.0
+    }
+
+    /// The registers of a device.
+    ///
+    /// # Panics
+    /// Where it is something else.
+    #[must_use]
+    pub fn registers(self) -> Registers {
+        assert_eq!(self.0.kind, Kind::Device);
+        // SAFETY: the root task mapped the device's registers there, uncached, for good and for
+        // this process alone; `take` made one `Given` of them, which ends here.
+        unsafe { Registers::new(self.0.address as usize) }
+    }
+
+    /// Memory for a device.
+    ///
+    /// # Panics
+    /// Where it is something else.
+    #[must_use]
+    pub fn dma(self) -> Dma {
+        assert_eq!(self.0.kind, Kind::Dma);
+        // SAFETY: as for `registers`; the root task made the pages of one untyped, so they are
+        // physically contiguous.
+        unsafe { Dma::new(self.0.address as usize, self.0.physical, self.0.size as usize) }
+    }
+
+    /// A shared region; `number` is its place among this process' regions.
+    ///
+    /// # Panics
+    /// Where it is something else, or smaller than two pages.
+    #[must_use]
+    pub fn region(self, number: u32) -> Region {
+        assert_eq!(self.0.kind, Kind::Region);
+        let (address, size) = (self.0.address as usize, self.0.size as usize);
+        assert!(size > WORDS_BYTES, "a page of words and something behind it");
+        // SAFETY: the root task mapped the region there for good, page aligned. Another process
+        // writes to it at any time, which atomics allow; they are all anybody here sees of it.
+        unsafe {
+            Region {
+                words: slice::from_raw_parts(address as *const AtomicU32, WORDS_BYTES / 4),
+                bytes: slice::from_raw_parts(
+                    (address + WORDS_BYTES) as *const AtomicU8,
+                    size - WORDS_BYTES,
+                ),
+                peer: self.0.peer,
+                number,
+            }
+        }
+    }
+}
+
+impl Region {
+    /// Signals the process on the other side.
+    pub fn ring(&self) {
+        let slot = abi::slot::DOORBELLS + u64::from(self.number);
+        sel4::Notification::new(slot).signal();
+    }
+}

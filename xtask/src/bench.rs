@@ -127,6 +127,7 @@ fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
         serial: Serial::Pipe { log: None },
         icount,
         semihosting: payload.semihosting,
+        link: payload.link,
     };
     machine.start(qemu)
 }

@@ -71,12 +71,18 @@ impl Built {
             initrd: Some(self.rootfs.clone()),
             memory_mib: self.system.memory_mib,
             semihosting: semihosting(&self.system),
+            link: has_link(&self.system),
         }
     }
 }
 
 fn semihosting(system: &System) -> bool {
     system.on_panic == OnPanic::Exit
+}
+
+/// Whether the system drives a port to the host.
+fn has_link(system: &System) -> bool {
+    system.components.iter().any(|component| component.device.is_some())
 }
 
 /// The kernel for a manifest, and whether both agree on the RAM.
@@ -147,6 +153,7 @@ pub fn assemble(
     let json = serde_json::json!({
         "memory_mib": built.system.memory_mib,
         "semihosting": semihosting(&built.system),
+        "link": has_link(&built.system),
     });
     update(&folder.join("payload.json"), json.to_string().as_bytes())?;
     Ok(built)
@@ -316,6 +323,7 @@ pub fn payload_from(loader: &Path, kernel: &Path, rootfs: &Path) -> Result<Paylo
         initrd: Some(rootfs.to_path_buf()),
         memory_mib: system.memory_mib,
         semihosting: semihosting(&system),
+        link: has_link(&system),
     };
     let loader_bytes = read(loader)?;
     if elfloader::is_elf(&loader_bytes) {

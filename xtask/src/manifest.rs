@@ -17,7 +17,7 @@ mod value;
 
 use std::path::Path;
 
-use ::manifest::{Component, Components, Facts, Name, OnPanic, Selftest, System};
+use ::manifest::{Component, Components, Facts, Name, OnPanic, Regions, Selftest, System};
 use toml::de::DeTable;
 
 pub use problem::{ManifestError, Problem};
@@ -39,6 +39,8 @@ pub struct Checked {
     pub selftest: Option<Selftest>,
     /// Every process apart from the root task, in the file's order.
     pub components: Components,
+    /// Memory that two components share.
+    pub regions: Regions,
     /// How the file is called in messages.
     file: String,
     /// Where each component names its image, for [`available_check`].
@@ -55,6 +57,7 @@ impl Checked {
             on_panic: self.on_panic,
             selftest: self.selftest,
             components: self.components,
+            regions: self.regions,
             facts,
         }
     }

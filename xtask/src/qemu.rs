@@ -27,6 +27,10 @@ const PROGRAM: &str = "qemu-system-aarch64";
 const OLDEST: Version = Version { major: 7, minor: 2 };
 /// The descriptor at which QEMU finds its monitor's socket.
 const MONITOR_FD: i32 = 3;
+/// The link's socket in QEMU.
+const LINK_FD: i32 = MONITOR_FD + 1;
+/// The virtio-mmio transport that the manifests give to host-link (`device.transport = 31`).
+const LINK_BUS: &str = "virtio-mmio-bus.31";
 
 /// A version of QEMU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,6 +132,8 @@ pub struct Machine {
     pub icount: bool,
     /// Let the guest end QEMU with an exit code (semihosting `SYS_EXIT_EXTENDED`), from EL0 too.
     pub semihosting: bool,
+    /// Give the guest a serial port to this process, for 9P: see [`Running::take_link`].
+    pub link: bool,
 }
 
 impl Machine {
@@ -173,6 +179,11 @@ impl Machine {
         if self.semihosting {
             option("-semihosting-config", "enable=on,userspace=on,target=native".into());
         }
+        if self.link {
+            // Port 1: on the console's port 0 QEMU drops what the host does not read at once.
+            option("-device", format!("virtio-serial-device,max_ports=2,bus={LINK_BUS}").into());
+            option("-device", "virtserialport,nr=1,name=cohesix.link,chardev=link".into());
+        }
         option("-kernel", self.image.clone().into());
         if let Some(initrd) = &self.initrd {
             option("-initrd", initrd.clone().into());
@@ -180,11 +191,14 @@ impl Machine {
         arguments
     }
 
-    /// The command as a line for a shell, less the monitor's inherited socket.
+    /// The command as a line for a shell, less the inherited sockets: without a monitor, and with
+    /// nobody at the other end of the link.
     #[must_use]
     pub fn command_line(&self, qemu: &Qemu) -> String {
         let program = qemu.program.clone().into_os_string();
+        let link = ["-chardev", "null,id=link"].into_iter().filter(|_| self.link);
         let words: Vec<String> = std::iter::once(program)
+            .chain(link.map(OsString::from))
             .chain(self.arguments())
             .map(|word| shell_quote(&word.to_string_lossy()))
             .collect();
@@ -197,12 +211,21 @@ impl Machine {
         if let Some(initrd) = &self.initrd {
             readable(initrd, "the boot archive")?;
         }
-        let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair for QEMU")?;
+        let pair = || UnixStream::pair().context("cannot make a socket pair for QEMU");
+        let (ours, theirs) = pair()?;
+        let mut sockets = vec![FdMapping { parent_fd: theirs.into(), child_fd: MONITOR_FD }];
         let mut command = Command::new(&qemu.program);
+        let mut link = None;
+        if self.link {
+            let (ours, theirs) = pair()?;
+            link = Some(ours);
+            sockets.push(FdMapping { parent_fd: theirs.into(), child_fd: LINK_FD });
+            command.args(["-chardev", &format!("socket,id=link,fd={LINK_FD}")]);
+        }
         command.args(self.arguments());
         command.args(["-chardev", &format!("socket,id=monitor,fd={MONITOR_FD}")]);
         command.args(["-mon", "chardev=monitor,mode=control"]);
-        command.fd_mappings(vec![FdMapping { parent_fd: theirs.into(), child_fd: MONITOR_FD }])?;
+        command.fd_mappings(sockets)?;
         if matches!(self.serial, Serial::Pipe { .. }) {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         }
@@ -212,7 +235,7 @@ impl Machine {
         })?;
         // The command still holds QEMU's end of the socket: while it lives, no end of file comes.
         drop(command);
-        Running::new(child, ours, started)
+        Running::new(child, ours, link, started)
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Payload {
     pub memory_mib: u32,
     /// The guest may end QEMU with an exit code.
     pub semihosting: bool,
+    /// The guest drives a serial port to us, for 9P.
+    pub link: bool,
 }
 
 /// How a run ended that did not fail.
@@ -153,6 +155,7 @@ fn machine(payload: &Payload, options: &RunOptions, mode: Mode, log: &Path) -> R
         serial,
         icount: false,
         semihosting: payload.semihosting,
+        link: payload.link,
     })
 }
 

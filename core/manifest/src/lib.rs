@@ -19,13 +19,21 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 /// Bumped on every change of the types below; a root task refuses any other value.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 /// Most components in one system.
 pub const MAX_COMPONENTS: usize = 16;
 /// Most call edges of one component.
 pub const MAX_CALLS: usize = 8;
 /// Most images in the boot archive: the components', kernel.elf and root-task.
 pub const MAX_IMAGES: usize = MAX_COMPONENTS + 2;
+/// Most regions of shared memory in one system.
+pub const MAX_REGIONS: usize = 8;
+/// Size of a region, in bytes.
+pub const REGION: RangeInclusive<u32> = 4 << 10..=4 << 20;
+/// Size of a device's DMA memory, in bytes.
+pub const DMA: RangeInclusive<u32> = 4 << 10..=1 << 20;
+/// Number of virtio-mmio transports of QEMU's `virt` machine.
+pub const TRANSPORTS: u8 = 32;
 /// Memory that a component can be built from, in bytes.
 pub const MEMORY: RangeInclusive<u32> = 64 << 10..=64 << 20;
 /// Priority of the root task (seL4 priorities are 0 to 255).
@@ -39,6 +47,8 @@ pub type Text = String<80>;
 pub type Components = Vec<Component, MAX_COMPONENTS>;
 /// The call edges of one component.
 pub type Calls = Vec<Target, MAX_CALLS>;
+/// The shared memory of a system.
+pub type Regions = Vec<Region, MAX_REGIONS>;
 /// Every file of the boot archive.
 pub type Images = Vec<Image, MAX_IMAGES>;
 
@@ -57,6 +67,8 @@ pub struct System {
     pub selftest: Option<Selftest>,
     /// Every process apart from the root task.
     pub components: Components,
+    /// Memory that two components share.
+    pub regions: Regions,
     /// What the build recorded.
     pub facts: Facts,
 }
@@ -103,8 +115,31 @@ pub struct Component {
     pub calls: Calls,
     /// What the root task does when this component calls it.
     pub capabilities: Capabilities,
+    /// A device of its own.
+    pub device: Option<Device>,
     /// Limits that the root task enforces.
     pub limits: Limits,
+}
+
+/// Memory that two components share. Each can signal the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// Its name: both components find it by that.
+    pub name: Name,
+    /// Its size in bytes: a multiple of 4096 in [`REGION`].
+    pub size: u32,
+    /// The two, as indices into [`System::components`].
+    pub components: [u8; 2],
+}
+
+/// A virtio device on one of QEMU's virtio-mmio transports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Which transport, below [`TRANSPORTS`].
+    pub transport: u8,
+    /// Memory for DMA, in bytes: a power of two in [`DMA`], physically contiguous. There is no
+    /// IOMMU: the device, and with it this component, can reach all memory.
+    pub dma: u32,
 }
 
 /// When a component starts.
@@ -207,10 +242,68 @@ impl Component {
             && self.stack < self.memory
             && self.calls.iter().all(known)
             && Capabilities::all().contains(self.capabilities)
+            && self.device.is_none_or(|device| device.is_sound())
+    }
+}
+
+impl Device {
+    fn is_sound(&self) -> bool {
+        self.transport < TRANSPORTS && self.dma.is_power_of_two() && DMA.contains(&self.dma)
+    }
+}
+
+impl Region {
+    fn is_sound(&self, components: usize) -> bool {
+        let [one, other] = self.components;
+        one != other
+            && self.components.iter().all(|index| usize::from(*index) < components)
+            && self.size.is_multiple_of(4096)
+            && REGION.contains(&self.size)
+    }
+}
+
+/// Something that is mapped for a component besides its own memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapped<'a> {
+    /// Registers of its device.
+    Device(Device),
+    /// Memory for its device, in bytes.
+    Dma(u32),
+    /// A region that it shares.
+    Region {
+        /// Which of the system's regions.
+        index: usize,
+        /// The region.
+        region: &'a Region,
+        /// Which of the two components it is.
+        side: usize,
+    },
+}
+
+impl Mapped<'_> {
+    /// Size in bytes. A device has a page of registers.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        match *self {
+            Self::Device(_) => 4096,
+            Self::Dma(size) => size,
+            Self::Region { region, .. } => region.size,
+        }
     }
 }
 
 impl System {
+    /// What is mapped for the component with this index, in order: device, DMA memory, regions.
+    pub fn mapped(&self, component: usize) -> impl Iterator<Item = Mapped<'_>> {
+        let device = self.components.get(component).and_then(|component| component.device);
+        let own = device.map(|device| [Mapped::Device(device), Mapped::Dma(device.dma)]);
+        let shared = self.regions.iter().enumerate().filter_map(move |(index, region)| {
+            let side = region.components.iter().position(|one| usize::from(*one) == component)?;
+            Some(Mapped::Region { index, region, side })
+        });
+        own.into_iter().flatten().chain(shared)
+    }
+
     /// Encodes into `buffer` and returns the bytes used.
     pub fn encode<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a mut [u8], postcard::Error> {
         let (first, rest) = buffer.split_first_mut().ok_or(postcard::Error::SerializeBufferFull)?;
@@ -238,5 +331,6 @@ impl System {
         self.tick_ms > 0
             && self.selftest.as_ref().is_none_or(|selftest| selftest.is_sound(count))
             && self.components.iter().all(|component| component.is_sound(count))
+            && self.regions.iter().all(|region| region.is_sound(count))
     }
 }

@@ -2,7 +2,8 @@
 
 use manifest::{
     Calls, Capabilities, Component, Components, DecodeError, FORMAT, Facts, Image, Images, Limits,
-    MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, Name, OnPanic, Selftest, Start, System, Target, Text,
+    MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, Name, OnPanic, Regions, Selftest, Start, System, Target,
+    Text,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,6 +19,7 @@ fn component() -> Component {
         start: Start::Boot,
         calls: Calls::from_iter([Target::RootTask]),
         capabilities: Capabilities::PING | Capabilities::LOG,
+        device: None,
         limits: Limits { ttl_ms: 0, log_lines_per_s: 10 },
     }
 }
@@ -32,6 +34,7 @@ fn system() -> System {
         on_panic: OnPanic::Halt,
         selftest: Some(Selftest { component: 0, cycles: 1000, panic: false }),
         components: Components::from_iter([component()]),
+        regions: Regions::new(),
         facts: Facts {
             version: text("0.1.0"),
             git: text("0123456789ab"),
@@ -149,6 +152,7 @@ fn any_component(count: u8) -> impl Strategy<Value = Component> {
             start: if boot { Start::Boot } else { Start::Demand },
             calls: Calls::from_iter(calls),
             capabilities: Capabilities::from_bits_truncate(limits.0),
+            device: None,
             limits: Limits { ttl_ms: limits.1, log_lines_per_s: limits.2 },
         },
     )
@@ -183,6 +187,7 @@ fn any_system() -> impl Strategy<Value = System> {
                 on_panic: if halt { OnPanic::Halt } else { OnPanic::Exit },
                 selftest,
                 components: Components::from_iter(components),
+                regions: Regions::new(),
                 facts,
             },
         )

@@ -152,6 +152,7 @@ mod tests {
             start: Start::Boot,
             calls: Vec::new(),
             capabilities,
+            device: None,
             limits: Limits { ttl_ms, log_lines_per_s: 2 },
         }
     }

@@ -65,5 +65,6 @@ pub fn machine(scratch: &Scratch, text: &[u8], then: Then) -> Machine {
         serial: Serial::Pipe { log: Some(scratch.path("serial.log")) },
         icount: false,
         semihosting: true,
+        link: false,
     }
 }

@@ -40,11 +40,13 @@ struct Payload {
     memory_mib: u32,
     /// The guest ends QEMU by semihosting.
     semihosting: bool,
+    /// The guest drives a serial port to us.
+    link: bool,
 }
 
 impl Default for Payload {
     fn default() -> Self {
-        Self { memory_mib: 512, semihosting: false }
+        Self { memory_mib: 512, semihosting: false, link: false }
     }
 }
 
@@ -113,6 +115,7 @@ impl Boot {
             serial: Serial::Pipe { log: Some(scratch.path("serial.log")) },
             icount: false,
             semihosting: payload.semihosting,
+            link: payload.link,
         };
         let running = Qemu::find().and_then(|qemu| machine.start(&qemu));
         Self { running: running.unwrap_or_else(|error| panic!("{error:#}")), _scratch: scratch }

@@ -1,7 +1,7 @@
 //! Checks between the parts of a manifest: names, call edges, memory, the self-test.
 
 use ::manifest::{
-    Calls, Component, Components, MAX_CALLS, Name, ROOT_PRIORITY, Selftest, Start, Target,
+    Calls, Component, Components, MAX_CALLS, Name, ROOT_PRIORITY, Regions, Selftest, Start, Target,
 };
 
 use super::Checked;
@@ -172,6 +172,7 @@ pub(super) fn assemble(draft: Draft, file: &str) -> Option<Checked> {
         on_panic: system.on_panic?,
         selftest,
         components,
+        regions: Regions::new(),
         file: file.to_owned(),
         image_lines,
     })
@@ -196,6 +197,7 @@ fn component(draft: ComponentDraft, names: &[Name]) -> Option<Component> {
         start: draft.start?,
         calls,
         capabilities: draft.capabilities?.value,
+        device: None,
         limits: draft.limits?,
     })
 }

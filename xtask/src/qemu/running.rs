@@ -72,6 +72,7 @@ pub struct Running {
     results: VecDeque<Sentinel>,
     status: Option<ExitStatus>,
     signals: Option<Handle>,
+    link: Option<UnixStream>,
 }
 
 impl fmt::Debug for Running {
@@ -82,7 +83,12 @@ impl fmt::Debug for Running {
 
 impl Running {
     /// Takes over a child and our end of its monitor's socket.
-    pub(super) fn new(mut child: Child, socket: UnixStream, started: Instant) -> Result<Self> {
+    pub(super) fn new(
+        mut child: Child,
+        socket: UnixStream,
+        link: Option<UnixStream>,
+        started: Instant,
+    ) -> Result<Self> {
         let (sender, events) = mpsc::channel();
         let serial = child.stdout.take();
         let end = serial.is_none().then(|| sender.clone());
@@ -108,6 +114,7 @@ impl Running {
                 results: VecDeque::new(),
                 status: None,
                 signals: None,
+                link,
             }),
             Err(error) => {
                 child.kill()?;
@@ -121,6 +128,11 @@ impl Running {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Our end of the guest's serial port for 9P; `None` the second time, and where it has none.
+    pub fn take_link(&mut self) -> Option<UnixStream> {
+        self.link.take()
     }
 
     /// When QEMU was started.

@@ -31,6 +31,7 @@ fn system_bin() -> Vec<u8> {
         on_panic: OnPanic::Halt,
         selftest: None,
         components: heapless::Vec::new(),
+        regions: heapless::Vec::new(),
         facts,
     };
     let mut buffer = [0; 1024];

@@ -8,6 +8,7 @@ fn payload() -> Payload {
         initrd: Some("rootfs.cpio".into()),
         memory_mib: 512,
         semihosting: false,
+        link: false,
     }
 }
 

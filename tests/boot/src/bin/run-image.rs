@@ -31,6 +31,7 @@ fn start() -> Result<Outcome> {
             other => bail!("unknown option {other}"),
         }
     }
-    let payload = Payload { kernel_image, initrd: None, memory_mib: 64, semihosting: true };
+    let payload =
+        Payload { kernel_image, initrd: None, memory_mib: 64, semihosting: true, link: false };
     run(&payload, &options)
 }

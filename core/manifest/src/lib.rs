@@ -170,6 +170,8 @@ bitflags! {
         const LOG = 2;
         /// End oneself with an exit code.
         const EXIT = 4;
+        /// What the system is made of and how much is left (`/proc/boot`, `/proc/mem`).
+        const FACTS = 8;
     }
 }
 

@@ -18,13 +18,21 @@ pub enum Operation {
     Log = 2,
     /// Word 0: exit code. There is no answer.
     Exit = 3,
+    /// Word 0: offset in bytes. The answer is a piece of the boot text from there on, as a text;
+    /// an empty one at the end.
+    BootText = 4,
+    /// The answer's words 0 to 3: free memory in bytes, memory in bytes that processes were given
+    /// at boot, free slots, running components.
+    Memory = 5,
 }
 
 impl Operation {
+    const ALL: [Self; 5] = [Self::Ping, Self::Log, Self::Exit, Self::BootText, Self::Memory];
+
     /// Reads a request's label.
     #[must_use]
     pub fn from_label(label: u64) -> Option<Self> {
-        [Self::Ping, Self::Log, Self::Exit].into_iter().find(|o| *o as u64 == label)
+        Self::ALL.into_iter().find(|operation| *operation as u64 == label)
     }
 }
 
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn labels_read_back() {
-        for operation in [Operation::Ping, Operation::Log, Operation::Exit] {
+        for operation in Operation::ALL {
             assert_eq!(Operation::from_label(operation as u64), Some(operation));
         }
         assert_eq!(Operation::from_label(0), None);

@@ -3,7 +3,8 @@
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, pack_text};
+use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, pack_text, unpack_text};
+use sel4::message::MAX_WORDS;
 use sel4::{Cap, Endpoint};
 
 /// Exit code of a component that panicked, as of a Rust program elsewhere.
@@ -29,6 +30,51 @@ pub fn log(arguments: core::fmt::Arguments) -> Status {
     let used = pack_text(&line, &mut words);
     let answer = ROOT.call_words(Operation::Log as u64, &words[..used]);
     Status::from_label(answer.info.label())
+}
+
+/// The system's boot text, piece by piece.
+pub fn boot_text(mut take: impl FnMut(&str)) -> Result<(), Status> {
+    let mut offset = 0;
+    loop {
+        let answer = ROOT.call(Operation::BootText as u64, [offset, 0, 0, 0], 1);
+        match Status::from_label(answer.info.label()) {
+            Status::Ok => {}
+            refused => return Err(refused),
+        }
+        let (mut words, mut buffer) = ([0; MAX_WORDS], [0; MAX_LINE + 8]);
+        let text = unpack_text(answer.words(&mut words), &mut buffer)
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .ok_or(Status::Invalid)?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        take(text);
+        offset += text.len() as u64;
+    }
+}
+
+/// Memory and slots, as the root task's book has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Free memory for processes, in bytes.
+    pub free: u64,
+    /// The same when the system had started.
+    pub at_boot: u64,
+    /// Free capability slots of the root task.
+    pub slots: u64,
+    /// Components that run.
+    pub running: u64,
+}
+
+/// Asks for the memory.
+pub fn memory() -> Result<Memory, Status> {
+    let answer = ROOT.call(Operation::Memory as u64, [0; 4], 0);
+    match (Status::from_label(answer.info.label()), answer.registers) {
+        (Status::Ok, [free, at_boot, slots, running]) => {
+            Ok(Memory { free, at_boot, slots, running })
+        }
+        (refused, _) => Err(refused),
+    }
 }
 
 /// Ends this process. Where the root task does not allow that, the process stops by a fault.

@@ -287,6 +287,12 @@ impl Endpoint {
         syscall::recv(self.pointer())
     }
 
+    /// Answers the last caller with up to [`MAX_WORDS`] words and waits for the next message.
+    pub fn reply_recv_words(self, label: u64, words: &[u64]) -> Message {
+        let (info, registers) = with_ipc_buffer(|buffer| encode(buffer, label, &[], words));
+        syscall::reply_recv(self.pointer(), info, registers)
+    }
+
     /// Answers the last caller with up to four words and waits for the next message.
     #[inline(always)]
     pub fn reply_recv(self, label: u64, words: [u64; REGISTERS], count: usize) -> Message {

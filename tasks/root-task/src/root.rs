@@ -2,7 +2,7 @@
 
 use abi::startup::{self, MAX_BYTES};
 use abi::{Badge, ProcessId, slot};
-use drivers::{println, timer};
+use drivers::{console, println, timer};
 use elf_image::Image;
 use elf_image::plan::{Needs, Plan};
 use heapless::Vec;
@@ -16,6 +16,7 @@ use sel4::{Endpoint, IrqHandler};
 use supervisor::{MILLISECOND, Schedule, Supervisor};
 
 use crate::archive::Archive;
+use crate::banner::BootText;
 use crate::wiring::{Share, Wiring};
 use crate::{banner, hardware, panic};
 
@@ -31,6 +32,8 @@ pub struct Root {
     pub(crate) system: System,
     archive: Archive,
     wiring: Wiring,
+    pub(crate) boot_text: BootText,
+    pub(crate) memory_at_boot: u64,
     pub(crate) supervisor: Supervisor,
     pub(crate) schedule: Schedule,
     processes: [Option<Process>; MAX_COMPONENTS],
@@ -49,8 +52,10 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         Ok(wiring) => wiring,
         Err(error) => panic!("the system's regions and devices cannot be made: {error}"),
     };
-    banner::print(&system, hardware.memory.free_bytes());
     let now = timer::now();
+    let free = hardware.memory.free_bytes();
+    let boot_text = banner::write(&system, free, now);
+    console::print(format_args!("\n{boot_text}"));
     let mut root = Root {
         memory: hardware.memory,
         window: hardware.window,
@@ -61,6 +66,8 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         system,
         archive,
         wiring,
+        boot_text,
+        memory_at_boot: free,
         processes: [const { None }; MAX_COMPONENTS],
         ids: core::array::from_fn(|index| ProcessId { index: index as u8, generation: 0 }),
     };

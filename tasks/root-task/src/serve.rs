@@ -1,8 +1,9 @@
 //! What arrives at the root task: interrupts, faults and requests.
 
-use abi::service::{MAX_LINE, Operation, Status, unpack_text};
+use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, pack_text, unpack_text};
 use abi::{Badge, Origin, ProcessId};
 use drivers::{console, println, timer};
+use heapless::Vec;
 use manifest::Capabilities;
 use sel4::fault::Fault;
 use sel4::message::MAX_WORDS;
@@ -14,8 +15,15 @@ use crate::root::Root;
 /// Ticks that are printed one by one when several are due at once.
 const MAX_CATCH_UP: u64 = 3;
 
-/// An answer: status and one word. Where there is none, the caller is gone or is not answered.
-pub(crate) type Answer = Option<(Status, u64)>;
+/// What a caller gets.
+pub(crate) enum Answer {
+    /// Nothing: it is gone, or it waits for ever.
+    None,
+    /// Status and one word.
+    Word(Status, u64),
+    /// A text or a few words.
+    Words(Vec<u64, TEXT_WORDS>),
+}
 
 impl Root {
     /// Serves for ever.
@@ -23,8 +31,11 @@ impl Root {
         let mut message = self.endpoint.recv();
         loop {
             message = match self.handle(&message) {
-                Some((status, word)) => self.endpoint.reply_recv(status as u64, [word, 0, 0, 0], 1),
-                None => self.endpoint.recv(),
+                Answer::Word(status, word) => {
+                    self.endpoint.reply_recv(status as u64, [word, 0, 0, 0], 1)
+                }
+                Answer::Words(words) => self.endpoint.reply_recv_words(Status::Ok as u64, &words),
+                Answer::None => self.endpoint.recv(),
             };
         }
     }
@@ -34,11 +45,11 @@ impl Root {
         match Badge(message.badge).origin() {
             Origin::Signal(_) => {
                 self.on_timer();
-                None
+                Answer::None
             }
             Origin::Fault(id) => {
                 self.on_fault(id, message);
-                None
+                Answer::None
             }
             Origin::Call(id) => self.on_call(id, message),
         }
@@ -90,31 +101,49 @@ impl Root {
     fn on_call(&mut self, id: ProcessId, message: &Message) -> Answer {
         let index = usize::from(id.index);
         let Some(operation) = Operation::from_label(message.info.label()) else {
-            return Some((Status::Invalid, 0));
+            return Answer::Word(Status::Invalid, 0);
         };
         let capability = match operation {
             Operation::Ping => Capabilities::PING,
             Operation::Log => Capabilities::LOG,
             Operation::Exit => Capabilities::EXIT,
+            Operation::BootText | Operation::Memory => Capabilities::FACTS,
         };
         match self.supervisor.allow(index, id.generation, capability) {
-            Err(Refusal::Stale) => return None,
-            Err(_) => return Some((Status::Permission, 0)),
+            Err(Refusal::Stale) => return Answer::None,
+            Err(_) => return Answer::Word(Status::Permission, 0),
             Ok(()) => {}
         }
         let word = if message.info.words() > 0 { message.registers[0] } else { 0 };
         match operation {
             Operation::Ping => {
                 println!("[root-task] PING {word}");
-                Some((Status::Ok, word))
+                Answer::Word(Status::Ok, word)
             }
-            Operation::Log => Some((self.log(index, message), 0)),
+            Operation::Log => Answer::Word(self.log(index, message), 0),
             Operation::Exit => {
                 println!("exited: component={} code={word}", self.system.components[index].name);
                 self.reap(index);
-                None
+                Answer::None
+            }
+            Operation::BootText => Answer::Words(self.boot_text(word)),
+            Operation::Memory => {
+                let (free, slots) = self.free();
+                let running = self.supervisor.running() as u64;
+                let words = [free, self.memory_at_boot, slots as u64, running];
+                Answer::Words(words.into_iter().collect())
             }
         }
+    }
+
+    /// A piece of the boot text.
+    fn boot_text(&self, offset: u64) -> Vec<u64, TEXT_WORDS> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        // The text is ASCII, so that every offset is a character's.
+        let rest = self.boot_text.get(offset..).unwrap_or_default();
+        let mut words = [0; TEXT_WORDS];
+        let used = pack_text(rest, &mut words);
+        words[..used].iter().copied().collect()
     }
 
     fn log(&mut self, index: usize, message: &Message) -> Status {

@@ -249,8 +249,12 @@ fn stack(section: &Section, memory: Option<At<u32>>, problems: &mut Problems) ->
 }
 
 fn capabilities(section: &Section, problems: &mut Problems) -> Option<At<Capabilities>> {
-    const WORDS: [(&str, Capabilities); 3] =
-        [("ping", Capabilities::PING), ("log", Capabilities::LOG), ("exit", Capabilities::EXIT)];
+    const WORDS: [(&str, Capabilities); 4] = [
+        ("ping", Capabilities::PING),
+        ("log", Capabilities::LOG),
+        ("exit", Capabilities::EXIT),
+        ("facts", Capabilities::FACTS),
+    ];
     let texts = section.texts("capabilities", problems)?;
     let mut held = Some(Capabilities::empty());
     for text in &texts.value {

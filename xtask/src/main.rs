@@ -1,4 +1,5 @@
 //! Command line of the build, run and test tool.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! `./cohesix run` for any image, so that the tests of `run` need no kernel.
 //!
 //! `run-image IMAGE [--headless] [--for SECONDS]`; the exit status is that of `run`.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -99,7 +99,8 @@ impl<'a> Iterator for Names<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.len(), Some(self.len()))
+        let count = usize::from(self.count);
+        (count, Some(count))
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Exchange<'a> {
     greeted: bool,
     /// Which channel is served first next time.
     first: usize,
+    /// The server waits for space that was made.
+    wake: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -61,7 +63,14 @@ impl<'a> Exchange<'a> {
             credit: 0,
             credited: 0,
         });
-        Self { parser: Parser::new(), channels, hello_due: false, greeted: false, first: 0 }
+        Self {
+            parser: Parser::new(),
+            channels,
+            hello_due: false,
+            greeted: false,
+            first: 0,
+            wake: false,
+        }
     }
 
     /// The host's side of the stream is gone: every connection ends.
@@ -135,6 +144,11 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Whether the server has to be told that space was made for its output; once.
+    pub fn take_wake(&mut self) -> bool {
+        core::mem::take(&mut self.wake)
+    }
+
     /// Fills `output` with what is to be sent, as much as there is, and returns how much.
     pub fn send(&mut self, output: &mut [u8]) -> usize {
         let mut used = 0;
@@ -148,7 +162,9 @@ impl<'a> Exchange<'a> {
         for step in 0..CHANNELS {
             let index = (self.first + step) % CHANNELS;
             if let Some(channel) = self.channels.get_mut(index) {
-                used += channel.send(index as u8, output, used);
+                let sent = channel.send(index as u8, output, used);
+                used += sent;
+                self.wake |= sent > 0 && channel.lane.server_waits();
             }
         }
         self.first = (self.first + 1) % CHANNELS;

@@ -25,6 +25,8 @@ pub struct Lane<'a> {
     opened: &'a AtomicU32,
     ended: &'a AtomicU32,
     closed: &'a AtomicU32,
+    /// The server waits for the link to take bytes off the outbound ring.
+    blocked: &'a AtomicU32,
     inbound: Ring<'a>,
     outbound: Ring<'a>,
 }
@@ -40,7 +42,7 @@ impl<'a> Lane<'a> {
         capacity: usize,
     ) -> Option<Self> {
         let words = words.chunks_exact(WORDS).nth(index)?;
-        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, _] = words else {
+        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, blocked] = words else {
             return None;
         };
         let (inbound, outbound) =
@@ -49,6 +51,7 @@ impl<'a> Lane<'a> {
             opened,
             ended,
             closed,
+            blocked,
             inbound: Ring::new(Indices { head: in_head, tail: in_tail }, inbound),
             outbound: Ring::new(Indices { head: out_head, tail: out_tail }, outbound),
         })
@@ -92,6 +95,13 @@ impl<'a> LinkSide<'a> {
     #[must_use]
     pub fn consumed(&self) -> u32 {
         self.lane.inbound.indices.head.load(Ordering::Acquire)
+    }
+
+    /// Whether the server waits for space in the outbound ring. Asked after reading from it; the
+    /// server then has to be told.
+    #[must_use]
+    pub fn server_waits(&self) -> bool {
+        self.lane.blocked.swap(0, Ordering::AcqRel) != 0
     }
 
     /// A connection can be opened.
@@ -151,6 +161,16 @@ impl<'a> ServerSide<'a> {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.lane.ended.load(Ordering::Acquire) == self.lane.opened.load(Ordering::Relaxed)
+    }
+
+    /// Whether `bytes` can be written. Where they cannot, the link tells when it has made space.
+    pub fn has_space(&self, bytes: usize) -> Result<bool, Corrupt> {
+        if self.outbound.space()? >= bytes {
+            return Ok(true);
+        }
+        // Asked again after the note: space made in between would not be told.
+        self.lane.blocked.store(1, Ordering::Release);
+        Ok(self.outbound.space()? >= bytes)
     }
 
     /// Is done with the connection: drops what was not read and tells the link.
@@ -235,6 +255,20 @@ mod tests {
         assert_eq!(link.outbound.available(), Ok(3));
         link.end();
         assert!(link.is_free());
+    }
+
+    #[test]
+    fn a_server_without_space_is_told_when_there_is_some() {
+        let shared = Shared::new();
+        let (mut link, mut server) =
+            (LinkSide::new(shared.lane(0)), ServerSide::new(shared.lane(0)));
+        link.open();
+        assert_eq!((server.has_space(CAPACITY), link.server_waits()), (Ok(true), false));
+        server.outbound.write(&[1; CAPACITY]).expect("honest");
+        assert_eq!(server.has_space(1), Ok(false));
+        link.outbound.read(&mut [0; 4]).expect("honest");
+        assert!(link.server_waits() && !link.server_waits());
+        assert_eq!(server.has_space(1), Ok(true));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod badge;
+pub mod frames;
 pub mod service;
 pub mod startup;
 

@@ -287,6 +287,12 @@ impl Endpoint {
         syscall::recv(self.pointer())
     }
 
+    /// Takes a message if one is there.
+    #[inline(always)]
+    pub fn nb_recv(self) -> Option<Message> {
+        Some(syscall::nb_recv(self.pointer())).filter(|message| message.badge != 0)
+    }
+
     /// Answers the last caller with up to [`MAX_WORDS`] words and waits for the next message.
     pub fn reply_recv_words(self, label: u64, words: &[u64]) -> Message {
         let (info, registers) = with_ipc_buffer(|buffer| encode(buffer, label, &[], words));

@@ -54,6 +54,12 @@ pub fn recv(pointer: u64) -> Message {
     call_kernel(syscall::RECV, pointer, 0, [0; REGISTERS])
 }
 
+/// Takes a message or a signal if one is there; the badge is 0 where none is.
+#[inline(always)]
+pub fn nb_recv(pointer: u64) -> Message {
+    call_kernel(syscall::NB_RECV, pointer, 0, [0; REGISTERS])
+}
+
 /// Answers the last caller. Does nothing where there is none.
 #[inline(always)]
 pub fn reply(info: MessageInfo, words: [u64; REGISTERS]) {

@@ -59,6 +59,9 @@ fn serve(mut port: VirtioSerial, region: &Region) -> ! {
             }
         }
         while send(&mut port, &mut exchange) {}
+        if exchange.take_wake() {
+            region.ring();
+        }
         if interrupted {
             // What the device did in the meantime brings the next interrupt.
             INTERRUPT.acknowledge().expect("the interrupt is this process'");

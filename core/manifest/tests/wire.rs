@@ -119,7 +119,7 @@ fn values_that_no_manifest_can_have_are_refused() {
             component.calls = Calls::from_iter([Target::Component(1)]);
         }),
         ("an unknown capability", |_, component| {
-            component.capabilities = Capabilities::from_bits_retain(8);
+            component.capabilities = Capabilities::from_bits_retain(1 << 7);
         }),
     ];
     assert!(decode_changed(|_, _| ()).is_ok());
@@ -139,7 +139,7 @@ fn any_text() -> impl Strategy<Value = Text> {
 fn any_component(count: u8) -> impl Strategy<Value = Component> {
     let target = prop_oneof![Just(Target::RootTask), (0..count).prop_map(Target::Component)];
     let numbers = (0..manifest::ROOT_PRIORITY, 16..=26_u32, any::<u64>(), any::<bool>());
-    let limits = (0..=7_u8, any::<u32>(), any::<u16>());
+    let limits = (0..=15_u8, any::<u32>(), any::<u16>());
     let calls = vec(target, 0..=MAX_CALLS);
     (any_name(), any_name(), numbers, 1..16_u32, calls, limits).prop_map(
         |(name, image, (priority, memory, argument, boot), pages, calls, limits)| Component {

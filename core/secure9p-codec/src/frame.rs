@@ -166,6 +166,7 @@ pub(crate) fn seal(
     Ok(length)
 }
 
+#[inline]
 fn seal_data(kind: u8, tag: Tag, count: usize, out: &mut [u8]) -> Result<usize, EncodeError> {
     let length = READ_HEADER.checked_add(count).filter(|length| *length <= out.len());
     let length = length.ok_or(EncodeError::Space)?;
@@ -179,6 +180,7 @@ fn seal_data(kind: u8, tag: Tag, count: usize, out: &mut [u8]) -> Result<usize, 
 ///
 /// # Errors
 /// Where `out` is shorter than that.
+#[inline]
 pub fn seal_read(tag: Tag, count: usize, out: &mut [u8]) -> Result<usize, EncodeError> {
     seal_data(crate::reply::READ, tag, count, out)
 }
@@ -201,16 +203,19 @@ pub struct WalkReply<'a> {
 impl<'a> WalkReply<'a> {
     /// Starts an `Rwalk` without a qid at the front of `out`.
     #[must_use]
+    #[inline]
     pub fn new(out: &'a mut [u8]) -> Self {
         Self { out, count: 0 }
     }
 
     /// Qids so far.
     #[must_use]
+    #[inline]
     pub fn count(&self) -> usize {
         usize::from(self.count)
     }
 
+    #[inline]
     fn length(&self) -> usize {
         WALK_HEADER + self.count() * Qid::LENGTH
     }
@@ -219,6 +224,7 @@ impl<'a> WalkReply<'a> {
     ///
     /// # Errors
     /// Where there are [`MAX_WALK`] already, or the slice is full.
+    #[inline]
     pub fn push(&mut self, qid: Qid) -> Result<(), EncodeError> {
         if self.count() == MAX_WALK {
             return Err(EncodeError::Count);
@@ -233,6 +239,7 @@ impl<'a> WalkReply<'a> {
     ///
     /// # Errors
     /// Where the slice is shorter than the header.
+    #[inline]
     pub fn seal(self, tag: Tag) -> Result<usize, EncodeError> {
         self.count.put(&mut Writer::of(crate::Dialect::Plan9, self.out, HEADER))?;
         let length = self.length();

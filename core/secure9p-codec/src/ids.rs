@@ -171,13 +171,9 @@ impl<'a> Field<'a> for Qid {
 
     #[inline]
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let mut bytes = [0; Self::LENGTH];
-        let [kind, version @ .., _, _, _, _, _, _, _, _] = &mut bytes;
-        *kind = self.kind;
-        *version = self.version.to_le_bytes();
-        let [_, _, _, _, _, path @ ..] = &mut bytes;
-        *path = self.path.to_le_bytes();
-        writer.bytes(&bytes)
+        let [v0, v1, v2, v3] = self.version.to_le_bytes();
+        let [p0, p1, p2, p3, p4, p5, p6, p7] = self.path.to_le_bytes();
+        writer.array([self.kind, v0, v1, v2, v3, p0, p1, p2, p3, p4, p5, p6, p7])
     }
 }
 

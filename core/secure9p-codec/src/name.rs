@@ -31,11 +31,28 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.bytes().any(|byte| byte == b'/')
 }
 
+/// Looks for what no name has. (Names are short: a loop that stops beats one over words.)
+#[inline]
+fn check_bytes(name: &[u8]) -> Result<(), DecodeError> {
+    if name.is_empty() {
+        return Err(DecodeError::Name);
+    }
+    for byte in name {
+        match byte {
+            b'/' => return Err(DecodeError::Name),
+            0 => return Err(DecodeError::Text),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Field<'a> for Name<'a> {
-    #[inline]
     fn take(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let text = reader.text()?;
-        if is_name(text) { Ok(Self(text)) } else { Err(DecodeError::Name) }
+        let length = u16::take(reader)?;
+        let name = reader.bytes(usize::from(length))?;
+        check_bytes(name)?;
+        core::str::from_utf8(name).map(Self).map_err(|_| DecodeError::Text)
     }
 
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
@@ -48,13 +65,44 @@ impl<'a> Field<'a> for Name<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names<'a> {
     count: u16,
-    /// `count` strings that are names.
-    bytes: &'a [u8],
+    packed: Packed<'a>,
+}
+
+/// Names with their lengths, as they travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packed<'a> {
+    /// All are shorter than 128 bytes. Then the two bytes of a length are ASCII, and all of it is
+    /// UTF-8 exactly if each name is: it was looked at once and is cut without looking again.
+    Short(&'a str),
+    /// Some are longer.
+    Long(&'a [u8]),
+}
+
+impl<'a> Packed<'a> {
+    /// `count` names without what none has; `lengths` are their lengths, or-ed.
+    #[inline]
+    fn of(bytes: &'a [u8], count: u16, lengths: u16) -> Result<Self, DecodeError> {
+        if lengths < 0x80 {
+            return core::str::from_utf8(bytes).map(Self::Short).map_err(|_| DecodeError::Text);
+        }
+        let mut reader = Reader::new(Dialect::Plan9, bytes);
+        for _ in 0..count {
+            Name::take(&mut reader)?;
+        }
+        Ok(Self::Long(bytes))
+    }
+
+    const fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Short(text) => text.as_bytes(),
+            Self::Long(bytes) => bytes,
+        }
+    }
 }
 
 impl<'a> Names<'a> {
     /// No name: a walk that only makes another fid.
-    pub const EMPTY: Self = Self { count: 0, bytes: &[] };
+    pub const EMPTY: Self = Self { count: 0, packed: Packed::Short("") };
 
     /// Puts `names` into `into` as they travel.
     ///
@@ -70,7 +118,11 @@ impl<'a> Names<'a> {
             Name::new(name).ok_or(EncodeError::Text)?.put(&mut writer)?;
         }
         let length = writer.written();
-        Ok(Self { count, bytes: into.get(..length).ok_or(EncodeError::Space)? })
+        let bytes = into.get(..length).ok_or(EncodeError::Space)?;
+        let lengths = names.iter().fold(0, |lengths, name| lengths | name.len());
+        let lengths = u16::try_from(lengths).map_err(|_| EncodeError::Text)?;
+        let packed = Packed::of(bytes, count, lengths).map_err(|_| EncodeError::Text)?;
+        Ok(Self { count, packed })
     }
 
     /// How many.
@@ -92,10 +144,18 @@ impl<'a> Iterator for Names<'a> {
     #[inline]
     fn next(&mut self) -> Option<Name<'a>> {
         self.count = self.count.checked_sub(1)?;
-        let mut reader = Reader::new(Dialect::Plan9, self.bytes);
-        let name = Name::take(&mut reader).ok()?;
-        self.bytes = reader.rest();
-        Some(name)
+        let length = usize::from(u16::from_le_bytes(*self.packed.bytes().first_chunk()?));
+        let end = length.checked_add(2)?;
+        match self.packed {
+            Packed::Short(text) => {
+                self.packed = Packed::Short(text.get(end..)?);
+                text.get(2..end).map(Name)
+            }
+            Packed::Long(bytes) => {
+                self.packed = Packed::Long(bytes.get(end..)?);
+                core::str::from_utf8(bytes.get(2..end)?).ok().map(Name)
+            }
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -103,8 +163,6 @@ impl<'a> Iterator for Names<'a> {
         (count, Some(count))
     }
 }
-
-impl ExactSizeIterator for Names<'_> {}
 
 impl<'a> Field<'a> for Names<'a> {
     #[inline]
@@ -114,15 +172,20 @@ impl<'a> Field<'a> for Names<'a> {
             return Err(DecodeError::Count);
         }
         let all = reader.rest();
+        let mut lengths = 0;
         for _ in 0..count {
-            Name::take(reader)?;
+            let length = u16::take(reader)?;
+            let name = reader.bytes(usize::from(length))?;
+            check_bytes(name)?;
+            lengths |= length;
         }
         let length = all.len() - reader.rest().len();
-        Ok(Self { count, bytes: all.get(..length).ok_or(DecodeError::Truncated)? })
+        let bytes = all.get(..length).ok_or(DecodeError::Truncated)?;
+        Ok(Self { count, packed: Packed::of(bytes, count, lengths)? })
     }
 
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
         self.count.put(writer)?;
-        writer.bytes(self.bytes)
+        writer.bytes(self.packed.bytes())
     }
 }

@@ -119,7 +119,7 @@ fn build(
     toolchain: &Toolchain,
     stamp: &str,
 ) -> Result<()> {
-    let python = std::path::absolute(python::find()?).context("the folder is gone")?;
+    let python = python::find()?;
     let path = kernel_dir.join("config.toml");
     let configuration = Configuration::read(&path, options.debug, options.memory_mib)?;
     let source = dir.join(compile::SOURCE);

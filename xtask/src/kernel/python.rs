@@ -17,7 +17,8 @@ const MODULES: [&str; 3] = ["ply==3.11", "six==1.17.0", "Tempita==0.6.0"];
 
 /// A Python with the modules; makes the virtual environment where none has them.
 pub fn find() -> Result<PathBuf> {
-    let environment = workspace::out().join("python");
+    let out = std::path::absolute(workspace::out()).context("the current folder is gone")?;
+    let environment = out.join("python");
     let own = environment.join("bin/python3");
     let mut candidates: Vec<PathBuf> = INTERPRETERS.iter().map(PathBuf::from).collect();
     candidates.push(own.clone());

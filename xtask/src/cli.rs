@@ -101,6 +101,9 @@ struct How {
     /// Print the QEMU command and start nothing
     #[arg(long)]
     dry_run: bool,
+    /// Serve the hive by TCP, too: a port of this host, or an address and port
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    listen: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,6 +120,7 @@ impl How {
             headless: self.headless,
             for_seconds: self.for_seconds,
             dry_run: self.dry_run,
+            listen: self.listen.clone(),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::hive::Hive;
 use crate::qemu::{Event, Machine, Qemu, Running, Sentinel, Serial};
 use crate::rootfs::check_rootfs;
 use crate::workspace;
@@ -27,6 +28,8 @@ pub struct RunOptions {
     pub for_seconds: Option<u64>,
     /// Only print the QEMU command.
     pub dry_run: bool,
+    /// Serve the hive at this TCP port, or address and port, too.
+    pub listen: Option<String>,
 }
 
 /// What the build made.
@@ -105,12 +108,19 @@ pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
     }
     let mut running = machine.start(&Qemu::find()?)?;
     running.watch_signals()?;
+    let hive = Hive::serve(&mut running, &workspace::out(), options.listen.as_deref())?;
     match mode {
         Mode::Interactive => eprintln!("The terminal is the VM's console; Ctrl-A X ends it."),
         Mode::Copy => {}
         Mode::Headless => {
             println!("qemu pid {}\nserial log {}", running.pid(), log.display());
+            if let Some(hive) = &hive {
+                println!("hive socket {}", hive.socket.display());
+            }
         }
+    }
+    if let Some(address) = hive.as_ref().and_then(Hive::tcp) {
+        println!("hive address {address}");
     }
     follow(&mut running, options, mode, &mut io::stdout().lock())
 }

@@ -11,6 +11,7 @@ mod draft;
 mod field;
 mod problem;
 mod relation;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -28,6 +28,8 @@ pub const MAX_CALLS: usize = 8;
 pub const MAX_IMAGES: usize = MAX_COMPONENTS + 2;
 /// Most regions of shared memory in one system.
 pub const MAX_REGIONS: usize = 8;
+/// Most regions that one component shares: it has as many doorbells.
+pub const MAX_REGIONS_PER_COMPONENT: usize = 8;
 /// Size of a region, in bytes.
 pub const REGION: RangeInclusive<u32> = 4 << 10..=4 << 20;
 /// Size of a device's DMA memory, in bytes.

@@ -1,9 +1,9 @@
 //! The encoding of `system.bin`: what goes in comes out, and nothing else is taken for it.
 
 use manifest::{
-    Calls, Capabilities, Component, Components, DecodeError, FORMAT, Facts, Image, Images, Limits,
-    MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, Name, OnPanic, Regions, Selftest, Start, System, Target,
-    Text,
+    Calls, Capabilities, Component, Components, DecodeError, Device, FORMAT, Facts, Image, Images,
+    Limits, MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, Name, OnPanic, Region, Regions, Selftest, Start,
+    System, Target, Text,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,6 +22,10 @@ fn component() -> Component {
         device: None,
         limits: Limits { ttl_ms: 0, log_lines_per_s: 10 },
     }
+}
+
+fn region(size: u32, components: [u8; 2]) -> Region {
+    Region { name: Name::try_from("link").unwrap(), size, components }
 }
 
 fn system() -> System {
@@ -103,7 +107,7 @@ fn a_buffer_that_is_too_small_is_an_error() {
 #[test]
 fn values_that_no_manifest_can_have_are_refused() {
     type Change = fn(&mut System, &mut Component);
-    let changes: [(&str, Change); 11] = [
+    let changes: [(&str, Change); 16] = [
         ("a tick of no length", |system, _| system.tick_ms = 0),
         ("a self-test of no component", |system, _| {
             system.selftest = Some(Selftest { component: 1, cycles: 1, panic: false });
@@ -120,6 +124,21 @@ fn values_that_no_manifest_can_have_are_refused() {
         }),
         ("an unknown capability", |_, component| {
             component.capabilities = Capabilities::from_bits_retain(1 << 7);
+        }),
+        ("a transport that is not there", |_, component| {
+            component.device = Some(Device { transport: 32, dma: 1 << 16 });
+        }),
+        ("DMA memory that is no power of two", |_, component| {
+            component.device = Some(Device { transport: 31, dma: 3 << 14 });
+        }),
+        ("a region of half a page", |system, _| {
+            system.regions = Regions::from_iter([region(2048, [0, 1])]);
+        }),
+        ("a region with one end", |system, _| {
+            system.regions = Regions::from_iter([region(8192, [0, 0])]);
+        }),
+        ("a region with nobody", |system, _| {
+            system.regions = Regions::from_iter([region(8192, [0, 9])]);
         }),
     ];
     assert!(decode_changed(|_, _| ()).is_ok());

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::field::{At, Section, kind};
 use super::problem::{Problems, quote};
+use super::sharing::{self, DeviceDraft, RegionDraft};
 use super::value::{self, KIB, show_size};
 
 /// RAM of a system in MiB. Less than 512 does not boot: the default kernel is built for that
@@ -30,6 +31,7 @@ pub(super) struct Draft<'t> {
     pub(super) system: Option<SystemDraft>,
     pub(super) selftest: Option<SelftestDraft<'t>>,
     pub(super) components: Vec<ComponentDraft<'t>>,
+    pub(super) regions: Vec<RegionDraft<'t>>,
 }
 
 /// `[system]`
@@ -62,13 +64,15 @@ pub(super) struct ComponentDraft<'t> {
     pub(super) start: Option<Start>,
     pub(super) calls: Option<At<Vec<At<&'t str>>>>,
     pub(super) capabilities: Option<At<Capabilities>>,
+    /// `None` where the component has no device.
+    pub(super) device: Option<DeviceDraft>,
     pub(super) limits: Option<Limits>,
 }
 
 /// Reads the whole file.
 pub(super) fn read<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Draft<'t> {
     let file = Section::new("manifest".into(), 1, root);
-    file.only(&["system", "selftest", "component"], problems);
+    file.only(&["system", "selftest", "component", "region"], problems);
     let system = match file.find("system") {
         Some(value) => {
             Section::open("[system]", value, problems).map(|section| system(&section, problems))
@@ -81,7 +85,8 @@ pub(super) fn read<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Draft<
     let selftest = file.find("selftest").and_then(|value| {
         Section::open("[selftest]", value, problems).map(|section| selftest(section, problems))
     });
-    Draft { system, selftest, components: components(&file, problems) }
+    let components = components(&file, problems);
+    Draft { system, selftest, components, regions: sharing::regions(&file, problems) }
 }
 
 fn system(section: &Section, problems: &mut Problems) -> SystemDraft {
@@ -151,6 +156,7 @@ fn component<'t>(mut section: Section<'t>, problems: &mut Problems) -> Component
             "start",
             "calls",
             "capabilities",
+            "device",
             "limits",
         ],
         problems,
@@ -172,6 +178,7 @@ fn component<'t>(mut section: Section<'t>, problems: &mut Problems) -> Component
         start: section.choice("start", &starts, Some(Start::Boot), problems).map(|at| at.value),
         calls: section.texts("calls", problems),
         capabilities,
+        device: sharing::device(&section, problems),
         limits: limits(&section, capabilities, problems),
         section,
     }

@@ -1,13 +1,14 @@
 //! Checks between the parts of a manifest: names, call edges, memory, the self-test.
 
 use ::manifest::{
-    Calls, Component, Components, MAX_CALLS, Name, ROOT_PRIORITY, Regions, Selftest, Start, Target,
+    Calls, Component, Components, MAX_CALLS, Name, ROOT_PRIORITY, Selftest, Start, Target,
 };
 
 use super::Checked;
 use super::draft::{ComponentDraft, Draft, SelftestDraft};
 use super::field::At;
 use super::problem::{Problems, quote};
+use super::sharing;
 use super::value::{MIB, show_size};
 
 /// RAM that components do not get: the kernel, the root task's image with the boot archive
@@ -22,6 +23,7 @@ pub(super) fn check(draft: &Draft, problems: &mut Problems) {
     for component in &draft.components {
         calls(component, &draft.components, problems);
     }
+    sharing::check(&draft.components, &draft.regions, problems);
     memory(draft, problems);
     if let Some(selftest) = &draft.selftest {
         self_test(selftest, &draft.components, problems);
@@ -107,7 +109,13 @@ fn memory(draft: &Draft, problems: &mut Problems) {
         "{} are there: {memory_mib} MiB less {RESERVED_MIB} MiB for kernel and root task",
         show_size(room)
     );
-    let mut needed: u64 = 0;
+    let mut needed = 0;
+    for region in &draft.regions {
+        needed += region.size.map_or(0, |size| u64::from(size.value));
+    }
+    for device in draft.components.iter().filter_map(|one| one.device.as_ref()) {
+        needed += device.dma.map_or(0, |dma| u64::from(dma.value));
+    }
     for component in draft.components.iter().filter(|one| one.start == Some(Start::Boot)) {
         let Some(memory) = component.memory else { continue };
         let before = needed;
@@ -172,7 +180,7 @@ pub(super) fn assemble(draft: Draft, file: &str) -> Option<Checked> {
         on_panic: system.on_panic?,
         selftest,
         components,
-        regions: Regions::new(),
+        regions: sharing::assemble(draft.regions, &names)?,
         file: file.to_owned(),
         image_lines,
     })
@@ -197,7 +205,7 @@ fn component(draft: ComponentDraft, names: &[Name]) -> Option<Component> {
         start: draft.start?,
         calls,
         capabilities: draft.capabilities?.value,
-        device: None,
+        device: sharing::assemble_device(draft.device)?,
         limits: draft.limits?,
     })
 }

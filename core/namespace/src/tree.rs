@@ -1,0 +1,239 @@
+//! The tree as a connection serves it.
+
+use core::fmt;
+use core::time::Duration;
+
+use secure9p_codec::Qid;
+use secure9p_core::{
+    Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
+    Write,
+};
+
+use crate::control::Writer;
+use crate::nodes::{Kind, Node};
+use crate::policy::{self, Role};
+use crate::sessions::SessionId;
+use crate::text::{Count, Line, Slice};
+use crate::{Host, Namespace, window};
+
+/// What is kept for an open file.
+#[derive(Debug)]
+pub enum Open {
+    /// Nothing: it is written when it is read.
+    Text,
+    /// The offset in the window that the file's offset 0 stands for.
+    Window(u64),
+    /// An unfinished control line.
+    Control(Writer),
+}
+
+impl From<window::Error> for Error {
+    fn from(error: window::Error) -> Self {
+        match error {
+            window::Error::Lost(bytes) => Self::Lost(bytes),
+            window::Error::TooBig => Self::TooBig,
+        }
+    }
+}
+
+impl<H: Host> Namespace<H> {
+    fn found(&self, node: Node) -> Found<Node> {
+        let (kind, version) = match node.kind() {
+            Kind::Directory => (Qid::DIRECTORY, 0),
+            Kind::Text => (Qid::FILE, 0),
+            Kind::Append => (Qid::APPEND, self.version(node)),
+        };
+        Found { node, qid: Qid { kind, version, path: node.number() } }
+    }
+
+    fn version(&self, node: Node) -> u32 {
+        match node {
+            Node::QueenLog => self.log.version(),
+            Node::Events => self.events.version(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the text of a file that is written when it is read.
+    fn render(&mut self, node: Node, text: &mut dyn fmt::Write) -> fmt::Result {
+        match node {
+            Node::Boot => text.write_str(self.host.boot()),
+            Node::Memory => self.host.memory(text),
+            Node::Sessions => self.sessions.write(text),
+            _ => Ok(()),
+        }
+    }
+
+    fn length(&mut self, node: Node) -> u64 {
+        match node {
+            Node::QueenLog => self.log.len(),
+            Node::Events => self.events.len(),
+            _ => {
+                let mut count = Count::default();
+                // Counting never fails.
+                let _ = self.render(node, &mut count);
+                count.0
+            }
+        }
+    }
+
+    fn describe(&mut self, role: Role, node: Node) -> Stat {
+        let mut name = FileName::new();
+        // The table's names are shorter than any limit.
+        let _ = name.push_str(node.name());
+        Stat {
+            qid: self.found(node).qid,
+            permissions: policy::permissions(role, node),
+            length: self.length(node),
+            // Since 1970 is not known before somebody tells the time: the system's start counts.
+            modified: self.host.now().min(Duration::from_secs(u32::MAX.into())),
+            name,
+        }
+    }
+
+    /// Accepts control lines. Acting on them comes with the queen's commands; until then each is
+    /// logged.
+    fn control(&mut self, writer: &Writer, data: &[u8]) -> Result<(), Error> {
+        let Self { joiners, log, .. } = self;
+        let mut accepted = 0;
+        joiners.write(writer, data, |bytes| {
+            let mut line = Line::new();
+            // What is too long for a line of the log is cut there.
+            let _ = fmt::Write::write_str(&mut line, "ctl: ");
+            for piece in bytes.utf8_chunks() {
+                let _ = fmt::Write::write_str(&mut line, piece.valid());
+                if !piece.invalid().is_empty() {
+                    let _ = fmt::Write::write_char(&mut line, char::REPLACEMENT_CHARACTER);
+                }
+            }
+            if log.append(line.finish()).is_ok() {
+                accepted += 1;
+            }
+        })?;
+        if accepted > 0 {
+            self.changed(Node::QueenLog, self.log.len());
+        }
+        Ok(())
+    }
+}
+
+impl<H: Host> AccessPolicy for Namespace<H> {
+    type Session = SessionId;
+    type Node = Node;
+
+    fn allow(&mut self, session: SessionId, node: Node, access: Access) -> Result<(), Error> {
+        policy::allow(self.sessions.role(session)?, node, access)
+    }
+}
+
+impl<H: Host> Tree for Namespace<H> {
+    type Open = Open;
+
+    fn attach(
+        &mut self,
+        connection: ConnectionId,
+        uname: &str,
+        aname: &str,
+    ) -> Result<(SessionId, Found<Node>), Error> {
+        if !matches!(aname, "" | "/") {
+            return Err(Error::NotFound);
+        }
+        // Whoever may connect is the queen until tickets say who is who.
+        let session = self.sessions.add(connection, Role::Queen, uname)?;
+        Ok((session, self.found(Node::Root)))
+    }
+
+    fn detach(&mut self, session: SessionId) {
+        self.sessions.remove(session);
+    }
+
+    fn walk(&mut self, session: SessionId, from: Node, name: &str) -> Result<Found<Node>, Error> {
+        let role = self.sessions.role(session)?;
+        let node = if name == ".." { Some(from.parent()) } else { from.child(name) };
+        let node = node.filter(|node| policy::may_see(role, *node)).ok_or(Error::NotFound)?;
+        Ok(self.found(node))
+    }
+
+    fn stat(&mut self, session: SessionId, node: Node) -> Result<Stat, Error> {
+        let role = self.sessions.role(session)?;
+        Ok(self.describe(role, node))
+    }
+
+    fn open(&mut self, _: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+        match node {
+            Node::QueenLog => Ok(Open::Window(self.log.start())),
+            // A reader of events hears of what happens from now on.
+            Node::Events => Ok(Open::Window(self.events.start() + self.events.len())),
+            Node::Control if mode.write => self.joiners.open().map(Open::Control),
+            _ => Ok(Open::Text),
+        }
+    }
+
+    fn read(
+        &mut self,
+        _: SessionId,
+        node: Node,
+        open: &mut Open,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<Read, Error> {
+        let count = match (node, open) {
+            (Node::QueenLog, Open::Window(base)) => self.log.read(*base + offset, into)?,
+            (Node::Events, Open::Window(base)) => match self.events.read(*base + offset, into)? {
+                0 => return Ok(Read::Wait),
+                count => count,
+            },
+            // Commands are written, and read in the log.
+            (Node::Control, _) => 0,
+            _ => {
+                let mut slice = Slice::new(offset, into);
+                // A slice takes everything.
+                let _ = self.render(node, &mut slice);
+                slice.used()
+            }
+        };
+        Ok(Read::Bytes(count))
+    }
+
+    fn write(
+        &mut self,
+        _: SessionId,
+        node: Node,
+        open: &mut Open,
+        data: &[u8],
+    ) -> Result<Write, Error> {
+        match (node, open) {
+            (Node::QueenLog, _) => {
+                self.log.append(data)?;
+                self.changed(node, self.log.len());
+            }
+            (Node::Control, Open::Control(writer)) => self.control(writer, data)?,
+            _ => return Err(Error::Invalid),
+        }
+        Ok(Write::Done(data.len() as u32))
+    }
+
+    fn entry(
+        &mut self,
+        session: SessionId,
+        node: Node,
+        place: u64,
+    ) -> Result<Option<Entry>, Error> {
+        let role = self.sessions.role(session)?;
+        let next = node.children(place).find(|child| policy::may_see(role, *child));
+        Ok(next.map(|child| Entry { stat: self.describe(role, child), next: child.number() }))
+    }
+
+    fn set_length(&mut self, _: SessionId, node: Node, _: u64) -> Result<(), Error> {
+        match node.kind() {
+            Kind::Append => Ok(()),
+            Kind::Directory | Kind::Text => Err(Error::Permission),
+        }
+    }
+
+    fn close(&mut self, _: SessionId, _: Node, open: Open) {
+        if let Open::Control(writer) = open {
+            self.joiners.close(writer);
+        }
+    }
+}

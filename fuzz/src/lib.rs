@@ -1,0 +1,22 @@
+//! Fuzz targets of the 9P codec and connection, and a deterministic runner.
+//!
+//! [`fuzz_decode`] takes bytes as one frame, [`fuzz_session`] takes them as what a client sends on
+//! one connection. Both panic where anything is wrong and return otherwise, so that libFuzzer
+//! (`fuzz/libfuzzer`) and [`run`] can use them alike. What they hold the code to is more than not
+//! panicking: see [`decode`] and [`session`].
+//!
+//! The corpus is `fuzz/corpus/session/`: streams made by [`seeds`], and any that a fuzzer found.
+//! The tests replay all of it.
+#![forbid(unsafe_code)]
+
+mod corpus;
+mod decode;
+mod mutate;
+mod run;
+pub mod seeds;
+mod session;
+
+pub use corpus::{Entry, corpus, corpus_dir};
+pub use decode::fuzz_decode;
+pub use run::{Finding, Summary, run};
+pub use session::{Tally, fuzz_session};

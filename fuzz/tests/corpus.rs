@@ -1,0 +1,42 @@
+//! Replays the corpus, and keeps it to what its seeds say.
+//!
+//! After a change of the seeds: `FUZZ_WRITE_CORPUS=1 cargo test -p cohesix-fuzz`.
+
+use fuzz::{corpus, corpus_dir, fuzz_decode, fuzz_session, seeds};
+
+#[test]
+fn every_stream_of_the_corpus_plays() {
+    let entries = corpus().expect("the corpus is in the repository");
+    assert!(entries.len() >= seeds::all().len());
+    for entry in entries {
+        println!("{}", entry.name);
+        fuzz_session(&entry.bytes);
+        fuzz_decode(&entry.bytes);
+        // Cut anywhere, it is a client that went away in mid-frame.
+        for length in 0..entry.bytes.len() {
+            fuzz_session(&entry.bytes[..length]);
+        }
+    }
+}
+
+#[test]
+fn the_corpus_holds_every_seed() {
+    for (name, bytes) in seeds::all() {
+        let path = corpus_dir().join(&name);
+        if std::env::var_os("FUZZ_WRITE_CORPUS").is_some() {
+            std::fs::write(&path, &bytes).expect("the corpus can be written");
+        }
+        let stored = std::fs::read(&path).unwrap_or_default();
+        assert!(stored == bytes, "{name} is not its seed: write the corpus again");
+    }
+}
+
+#[test]
+fn the_corpus_has_the_cases_that_it_must() {
+    let names: Vec<String> = corpus().expect("a corpus").into_iter().map(|e| e.name).collect();
+    for case in ["write-proc-boot", "length-mismatch", "fid-reuse"] {
+        for dialect in ["9p2000", "9p2000.L"] {
+            assert!(names.contains(&format!("{case}.{dialect}")), "{case}");
+        }
+    }
+}

@@ -21,6 +21,9 @@ const IDLE_TICKS: u64 = 5;
 /// The goal for our typed calls next to the bare ones.
 const RATIO_GOAL: f64 = 1.05;
 
+/// The goal for an append over 9P next to a bare call.
+const APPEND_GOAL: f64 = 6.0;
+
 /// Nanoseconds by name, as one boot printed them. Under -icount they are instructions.
 #[derive(Debug, Default)]
 struct Measured(BTreeMap<String, u64>);
@@ -55,13 +58,17 @@ impl Measured {
 /// Measures, prints a table and writes `out/bench.json`.
 pub fn run(options: &BuildOptions) -> Result<()> {
     let qemu = Qemu::find()?;
-    let (bench, main) = build(options)?;
+    let Systems { bench, nine, main } = build(options)?;
     let exact = boot(&qemu, &bench, true, "exited: component=ipc-client")?;
     let wall = boot(&qemu, &bench, false, "exited: component=ipc-client")?;
+    let append = boot(&qemu, &nine, true, "exited: component=client")?;
+    let real_append = boot(&qemu, &nine, false, "exited: component=client")?;
     let start = boot(&qemu, &main, true, "tick 1")?;
     let real_start = boot(&qemu, &main, false, "tick 1")?;
     let idle = idle_cpu(&qemu, &main)?;
     let ratio = exact.get("ipc_typed_ns")? / exact.get("ipc_bare_ns")?;
+    let append_ratio =
+        append.each("append_ns", "appends")? / exact.each("ipc_bare_ns", "rounds")?;
 
     let sizes = sizes::collect(&main)?;
     let row = |m: &Measured, w: &Measured, sum: &str, count: &str| -> Result<(f64, f64)> {
@@ -70,6 +77,7 @@ pub fn run(options: &BuildOptions) -> Result<()> {
     let rows = [
         ("call, typed", row(&exact, &wall, "ipc_typed_ns", "rounds")?),
         ("call, bare svc", row(&exact, &wall, "ipc_bare_ns", "rounds")?),
+        ("9P append, 64 B", row(&append, &real_append, "append_ns", "appends")?),
         ("spawn", row(&exact, &wall, "spawn_ns", "cycles")?),
         ("kill", row(&exact, &wall, "kill_ns", "cycles")?),
         ("boot to banner", (start.get("boot_ns")?, real_start.get("boot_ns")?)),
@@ -80,6 +88,7 @@ pub fn run(options: &BuildOptions) -> Result<()> {
         println!("{name:<16} {instructions:>14.0} {:>14.1}", ns / 1000.0);
     }
     println!("typed / bare: {ratio:.4} (goal: at most {RATIO_GOAL})");
+    println!("9P append / bare call: {append_ratio:.2} (goal: at most {APPEND_GOAL})");
     println!("idle host CPU: {:.1} % of one core", idle * 100.0);
     for (name, bytes) in &sizes {
         println!("{name:<16} {bytes:>14} bytes");
@@ -96,6 +105,7 @@ pub fn run(options: &BuildOptions) -> Result<()> {
         "git": bench.system.facts.git.as_str(),
         "costs": rows,
         "typed_to_bare": ratio,
+        "append_to_bare": append_ratio,
         "idle_host_cpu": idle,
         "bytes": sizes,
     });
@@ -106,16 +116,25 @@ pub fn run(options: &BuildOptions) -> Result<()> {
     Ok(())
 }
 
-fn build(options: &BuildOptions) -> Result<(Built, Built)> {
+/// What is booted.
+struct Systems {
+    bench: Built,
+    nine: Built,
+    main: Built,
+}
+
+fn build(options: &BuildOptions) -> Result<Systems> {
     let load = |name: &str| manifest::load(&workspace::root().join("systems").join(name));
-    let (bench, main) = (load("bench.toml")?, load("qemu-virt.toml")?);
+    let main = load("qemu-virt.toml")?;
     let kernel = image::kernel_for(&main, options)?;
     let programs = vm::build(&kernel)?;
     let folder = workspace::out().join("bench");
-    Ok((
-        image::assemble(&bench, &kernel, &programs, &folder.join("bench"))?,
-        image::assemble(&main, &kernel, &programs, &folder.join("qemu-virt"))?,
-    ))
+    let assemble = |checked, name| image::assemble(checked, &kernel, &programs, &folder.join(name));
+    Ok(Systems {
+        bench: assemble(&load("bench.toml")?, "bench")?,
+        nine: assemble(&load("bench-9p.toml")?, "bench-9p")?,
+        main: assemble(&main, "qemu-virt")?,
+    })
 }
 
 fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {

@@ -39,6 +39,9 @@ pub const LOG_BYTES: usize = 64 << 10;
 /// Bytes of `/proc/events` that are kept.
 pub const EVENT_BYTES: usize = 8 << 10;
 
+/// Longest line of `/proc/events`, in bytes.
+const MAX_EVENT: usize = 128;
+
 /// What the tree knows of the system around it.
 pub trait Host {
     /// The boot text: what the system is made of. It never changes.
@@ -96,9 +99,13 @@ impl<H: Host> Namespace<H> {
 
     /// Notes for `/proc/events` that a file has changed and how long it is.
     fn changed(&mut self, node: Node, length: u64) {
-        let mut event = text::Line::new();
-        let _ = fmt::write(&mut event, format_args!("{} {length}", node.path()));
-        let _ = self.events.append(event.finish());
+        let mut event: heapless::Vec<u8, MAX_EVENT> = heapless::Vec::new();
+        let mut digits = [0; text::MAX_DIGITS];
+        for piece in [node.path().as_bytes(), b" ", text::decimal(length, &mut digits), b"\n"] {
+            // Paths are shorter than an event by far.
+            let _ = event.extend_from_slice(piece);
+        }
+        let _ = self.events.append(&event);
     }
 }
 

@@ -69,6 +69,23 @@ impl fmt::Write for Line {
     }
 }
 
+/// Most digits of a number.
+pub const MAX_DIGITS: usize = 20;
+
+/// Writes `number` in decimal: on every append, so without the formatting machinery.
+pub fn decimal(mut number: u64, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
+    let mut first = MAX_DIGITS;
+    for (index, place) in digits.iter_mut().enumerate().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        first = index;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(first..).unwrap_or_default()
+}
+
 /// Takes the part of a text that a read asked for.
 #[derive(Debug)]
 pub struct Slice<'a> {
@@ -135,6 +152,14 @@ mod tests {
     #[test]
     fn nothing_moves_the_cursor() {
         assert_eq!(line("a\nb\x1b[2Jc\0é"), "a\\nb\\u{1b}[2Jc\\u{0}é\n");
+    }
+
+    #[test]
+    fn numbers_are_written_as_usual() {
+        for number in [0, 1, 9, 10, 65_536, u64::MAX] {
+            let mut digits = [0; MAX_DIGITS];
+            assert_eq!(decimal(number, &mut digits), format!("{number}").as_bytes());
+        }
     }
 
     #[test]

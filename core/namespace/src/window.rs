@@ -88,10 +88,19 @@ impl<const N: usize> Window<N> {
 
     /// The first offset from `offset` on that starts a line, or the end of what is kept.
     fn line_start(&self, offset: u64) -> u64 {
-        let starts_line = |at: &u64| {
-            at.checked_sub(1).and_then(|before| self.bytes.get(self.place(before))) == Some(&b'\n')
-        };
-        (offset..self.end).find(starts_line).unwrap_or(self.end)
+        // A line starts behind a line end: looked for from the byte before on, in the one or two
+        // pieces that lie together in memory.
+        let mut at = offset.saturating_sub(1);
+        while at < self.end {
+            let place = self.place(at);
+            let left = usize::try_from(self.end - at).unwrap_or(N).min(N - place);
+            let piece = self.bytes.get(place..place + left).unwrap_or_default();
+            if let Some(found) = piece.iter().position(|byte| *byte == b'\n') {
+                return at + found as u64 + 1;
+            }
+            at += left as u64;
+        }
+        self.end
     }
 
     /// Copies bytes from `offset` on into `into` and returns how many; 0 at the end.

@@ -1,11 +1,9 @@
 //! A client's side of 9P inside the VM (see `abi::frames`).
 
-use core::sync::atomic::Ordering;
-
 use abi::frames::{Answer, MAX_FRAME, Request};
 use sel4::{Cap, Endpoint, Notification};
 
-use crate::memory::Region;
+use crate::memory::{Region, load, store};
 
 /// Connection to NineDoor.
 #[derive(Debug)]
@@ -30,10 +28,8 @@ impl Client {
     /// # Panics
     /// Where the frame is longer than [`MAX_FRAME`].
     pub fn exchange<'a>(&self, frame: &[u8], reply: &'a mut [u8]) -> Result<&'a [u8], Closed> {
-        let place = &self.region.bytes[..MAX_FRAME][..frame.len()];
-        for (byte, value) in place.iter().zip(frame) {
-            byte.store(*value, Ordering::Relaxed);
-        }
+        assert!(frame.len() <= MAX_FRAME, "a frame");
+        store(&self.region.units[..MAX_FRAME / 8], frame);
         let mut message = self.server.call(Request::Frame as u64, [frame.len() as u64, 0, 0, 0], 1);
         loop {
             match Answer::from_label(message.info.label()) {
@@ -46,11 +42,8 @@ impl Client {
             }
         }
         let length = usize::try_from(message.registers[0]).unwrap_or(usize::MAX);
-        let from = self.region.bytes[MAX_FRAME..].get(..length).ok_or(Closed)?;
-        let into = reply.get_mut(..length).ok_or(Closed)?;
-        for (value, byte) in into.iter_mut().zip(from) {
-            *value = byte.load(Ordering::Relaxed);
-        }
+        let into = reply.get_mut(..length).filter(|_| length <= MAX_FRAME).ok_or(Closed)?;
+        load(&self.region.units[MAX_FRAME / 8..], into);
         Ok(into)
     }
 }

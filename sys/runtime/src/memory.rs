@@ -1,7 +1,7 @@
 //! Memory that the root task mapped for this process: device, DMA, shared regions.
 
 use core::slice;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use abi::startup::{Area, Kind, MAX_AREAS, MAX_BYTES, OFFSET, areas};
 use drivers::Registers;
@@ -25,6 +25,9 @@ pub struct Region {
     pub words: &'static [AtomicU32],
     /// The rest.
     pub bytes: &'static [AtomicU8],
+    /// The same in units of eight bytes, for whole copies. A region is used through one of the
+    /// two: accesses of different sizes to the same bytes must not race.
+    pub units: &'static [AtomicU64],
     /// Index of the component on the other side.
     pub peer: u8,
     /// The region's number among one's own: of its doorbell, and of the slot to ring with.
@@ -94,10 +97,44 @@ impl Given {
                     (address + WORDS_BYTES) as *const AtomicU8,
                     size - WORDS_BYTES,
                 ),
+                units: slice::from_raw_parts(
+                    (address + WORDS_BYTES) as *const AtomicU64,
+                    (size - WORDS_BYTES) / 8,
+                ),
                 peer: self.0.peer,
                 number,
             }
         }
+    }
+}
+
+/// Copies bytes out of shared memory, as many as `into` has and `units` hold.
+pub fn load(units: &[AtomicU64], into: &mut [u8]) {
+    // Whole units by themselves: copies of a known size need no call.
+    let (whole, rest) = into.as_chunks_mut::<8>();
+    for (chunk, unit) in whole.iter_mut().zip(units) {
+        *chunk = unit.load(Ordering::Relaxed).to_le_bytes();
+    }
+    if let Some(unit) = units.get(whole.len()) {
+        let bytes = unit.load(Ordering::Relaxed).to_le_bytes();
+        for (place, byte) in rest.iter_mut().zip(bytes) {
+            *place = byte;
+        }
+    }
+}
+
+/// Copies bytes into shared memory, as many as `units` hold. The last unit is filled with zeros.
+pub fn store(units: &[AtomicU64], from: &[u8]) {
+    let (whole, rest) = from.as_chunks::<8>();
+    for (chunk, unit) in whole.iter().zip(units) {
+        unit.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
+    }
+    if let (Some(unit), false) = (units.get(whole.len()), rest.is_empty()) {
+        let mut bytes = [0; 8];
+        for (place, byte) in bytes.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        unit.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
     }
 }
 

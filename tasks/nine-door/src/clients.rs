@@ -2,9 +2,8 @@
 
 use abi::ProcessId;
 use abi::frames::{Answer, MAX_FRAME, Request};
-use core::sync::atomic::{AtomicU8, Ordering};
 use heapless::Vec;
-use runtime::memory::Region;
+use runtime::memory::{Region, load, store};
 use secure9p_core::{Connection, ConnectionId, Outcome, Tree};
 use sel4::syscall::Message;
 
@@ -95,7 +94,7 @@ impl<T: Tree> Client<T> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(frame) = buffers.frame.get_mut(..length) else { return (Answer::Closed, 0) };
         // Copied before it is looked at: the client can change the region at any time.
-        load(&self.region.bytes[..MAX_FRAME], frame);
+        load(&self.region.units[..MAX_FRAME / 8], frame);
         match self.connection.handle(frame, tree, &mut buffers.reply) {
             Outcome::Reply(length) => self.reply(&buffers.reply[..length]),
             Outcome::Pending => {
@@ -111,16 +110,7 @@ impl<T: Tree> Client<T> {
     }
 
     fn reply(&mut self, reply: &[u8]) -> (Answer, u64) {
-        let place = self.region.bytes.get(MAX_FRAME..2 * MAX_FRAME).unwrap_or_default();
-        for (byte, value) in place.iter().zip(reply) {
-            byte.store(*value, Ordering::Relaxed);
-        }
+        store(self.region.units.get(MAX_FRAME / 8..).unwrap_or_default(), reply);
         (Answer::Reply, reply.len() as u64)
-    }
-}
-
-fn load(from: &[AtomicU8], into: &mut [u8]) {
-    for (byte, value) in into.iter_mut().zip(from) {
-        *byte = value.load(Ordering::Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! Fuzz targets of the 9P codec and connection, and a deterministic runner.
 //!
 //! [`fuzz_decode`] takes bytes as one frame, [`fuzz_session`] takes them as what a client sends on
-//! one connection. Both panic where anything is wrong and return otherwise, so that libFuzzer
+//! one connection to a model tree, [`fuzz_hive`] to the system's own. All panic where anything is wrong and return otherwise, so that libFuzzer
 //! (`fuzz/libfuzzer`) and [`run`] can use them alike. What they hold the code to is more than not
 //! panicking: see [`decode`] and [`session`].
 //!
@@ -15,8 +15,9 @@ mod mutate;
 mod run;
 pub mod seeds;
 mod session;
+mod world;
 
 pub use corpus::{Entry, corpus, corpus_dir};
 pub use decode::fuzz_decode;
 pub use run::{Finding, Summary, run};
-pub use session::{Tally, fuzz_session};
+pub use session::{Tally, fuzz_hive, fuzz_session};

@@ -6,16 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::mutate::{Random, frames, stream};
 use crate::session::Tally;
-use crate::{corpus, fuzz_decode, fuzz_session};
+use crate::{corpus, fuzz_decode, fuzz_hive, fuzz_session};
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// Streams played; each was decoded frame by frame too.
+    /// Streams played to the model and to the system's tree, and decoded frame by frame.
     pub streams: u64,
     /// Frames of them decoded by themselves.
     pub decoded: u64,
-    /// What their sessions came to.
+    /// What their sessions with the model came to.
     pub tally: Tally,
 }
 
@@ -38,7 +38,7 @@ pub enum Finding {
     Corpus(io::Error),
     /// Something is wrong.
     Panic {
-        /// `decode` or `session`.
+        /// `decode`, `session` or `hive`.
         target: &'static str,
         /// Which iteration, from 0.
         iteration: u64,
@@ -80,6 +80,7 @@ pub fn run(iterations: u64, seed: u64) -> Result<Summary, Finding> {
     for iteration in 0..iterations {
         let input = stream(&mut random, &streams, &pool);
         let tally = guard("session", iteration, &input, fuzz_session)?;
+        guard("hive", iteration, &input, fuzz_hive)?;
         for frame in frames(&input) {
             guard("decode", iteration, &frame, fuzz_decode)?;
             summary.decoded += 1;

@@ -5,7 +5,7 @@ use secure9p_codec::{
     setattr,
 };
 
-use crate::session::Event;
+use crate::world::Event;
 
 /// A stream in the making.
 struct Stream {
@@ -245,6 +245,32 @@ const SEEDS: &[Seed] = &[
         s.walk(2, 4, &["log", "queen.log"]);
         s.open(4, 1);
         s.clunk(2);
+    }),
+    ("control", |s| {
+        for fid in 1..4 {
+            s.walk(0, fid, &["queen", "ctl"]);
+            s.open(fid, 1);
+        }
+        s.write(1, b"{\"kill\":\"worker-7\"}\n");
+        s.write(1, b"{\"spawn\":\"heart");
+        s.write(2, b"not a line of JSON\n");
+        s.write(1, b"beat\"}\n{\"kill\":\"worker-1\"}\n");
+        s.write(3, &[b'x'; 4000]);
+        s.write(3, &[b'x'; 4000]);
+        s.write(3, &[b'x'; 4000]);
+        s.write(3, b"\n\n\x1b[2J\n");
+        s.clunk(1);
+    }),
+    ("look-around", |s| {
+        for (fid, name) in (1..).zip(["sessions", "mem", "events", "boot"]) {
+            s.walk(0, fid, &["proc", name]);
+            s.open(fid, 0);
+            s.read(fid, 0, 8168);
+            s.read(fid, 5, 20);
+        }
+        s.walk(0, 9, &["worker"]);
+        s.open(9, 0);
+        s.happen(Event::Grow);
     }),
     ("types", |s| {
         // Replies, unknown ones, the other dialect's, and tags that are none.

@@ -6,9 +6,8 @@
 //! Held to: every frame is answered, waits, or ends the connection for broken framing alone; an
 //! answer has the request's tag, is its reply or an error of the dialect, and is within the
 //! negotiated size; what waited is answered once, and not at all after its flush; a read gives no
-//! more than was asked for; when the client has gone the tree holds nothing of it. The model tree
-//! checks the rest: that it is called only as [`secure9p_core::Tree`] says, and never without
-//! asking the policy first.
+//! more than was asked for; when the client has gone the tree holds nothing of it. The tree behind
+//! it checks the rest ([`crate::world`]).
 
 use std::collections::HashMap;
 
@@ -18,33 +17,10 @@ use secure9p_codec::{
 use secure9p_core::model::Model;
 use secure9p_core::{CloseReason, Connection, ConnectionId, Outcome};
 
+use crate::world::{Event, Hive, Machine, World};
+
 const FIDS: usize = 16;
 const WAITING: usize = 4;
-
-/// What happens in the tree beside the client's requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Event {
-    /// `/proc/events` grows.
-    Grow = 0,
-    /// The writes that wait are done.
-    Finish = 1,
-    /// Every session loses its rights.
-    Revoke = 2,
-    /// `/log/queen.log` goes away.
-    TakeAway = 3,
-}
-
-impl Event {
-    fn of(byte: u8) -> Self {
-        match byte % 4 {
-            0 => Self::Grow,
-            1 => Self::Finish,
-            2 => Self::Revoke,
-            _ => Self::TakeAway,
-        }
-    }
-}
 
 /// How a session went, so that a run can show that it reached something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,23 +37,35 @@ pub struct Tally {
     pub closed: u64,
 }
 
-struct Session {
-    connection: Connection<Model, FIDS, WAITING>,
-    tree: Model,
+struct Session<W: World> {
+    connection: Connection<W, FIDS, WAITING>,
+    tree: W,
     reply: Vec<u8>,
     /// Requests that wait, and the most bytes that they asked for.
     waiting: HashMap<Tag, usize>,
     tally: Tally,
 }
 
-/// Plays `data` and hangs up.
+/// Plays `data` to the model tree and hangs up.
 ///
 /// # Panics
 /// Where something is wrong.
 pub fn fuzz_session(data: &[u8]) -> Tally {
+    play(data, Model::new())
+}
+
+/// Plays `data` to the tree that the system serves and hangs up.
+///
+/// # Panics
+/// Where something is wrong.
+pub fn fuzz_hive(data: &[u8]) -> Tally {
+    play(data, Hive::new(Machine))
+}
+
+fn play(data: &[u8], tree: impl World) -> Tally {
     let mut session = Session {
         connection: Connection::new(ConnectionId(1)),
-        tree: Model::new(),
+        tree,
         reply: vec![0; MAX_MSIZE as usize],
         waiting: HashMap::new(),
         tally: Tally::default(),
@@ -87,7 +75,7 @@ pub fn fuzz_session(data: &[u8]) -> Tally {
         let Some((frame, behind)) = rest.split_at_checked(length) else { break };
         rest = behind;
         match frame {
-            [_, _, _, _, 0, _, _, event, ..] => session.happen(Event::of(*event)),
+            [_, _, _, _, 0, _, _, event, ..] => session.tree.happen(Event::of(*event)),
             frame => session.send(frame),
         }
         session.poll();
@@ -96,16 +84,7 @@ pub fn fuzz_session(data: &[u8]) -> Tally {
     session.hang_up(rest)
 }
 
-impl Session {
-    fn happen(&mut self, event: Event) {
-        match event {
-            Event::Grow => self.tree.append("events", b"/log/queen.log 5\n"),
-            Event::Finish => self.tree.finish_writes(),
-            Event::Revoke => self.tree.revoke(),
-            Event::TakeAway => self.tree.take_away("queen.log"),
-        }
-    }
-
+impl<W: World> Session<W> {
     fn send(&mut self, frame: &[u8]) {
         self.tally.frames += 1;
         self.tree.begin();
@@ -192,8 +171,7 @@ impl Session {
     fn check(&self) {
         assert!(self.connection.fids() <= FIDS && self.connection.waiting() <= WAITING);
         assert_eq!(self.connection.waiting(), self.waiting.len(), "what waits is lost");
-        assert!(self.tree.sessions() <= self.connection.fids(), "a session without a fid");
-        assert!(self.tree.opens() <= self.connection.fids(), "an open file without a fid");
+        self.tree.check(self.connection.fids());
     }
 
     /// Sends what is left, which is no frame, and hangs up.
@@ -208,11 +186,10 @@ impl Session {
             }
         }
         self.connection.close(&mut self.tree);
-        let left = (self.tree.sessions(), self.tree.opens(), self.tree.pending_writes());
-        assert_eq!(left, (0, 0, 0), "something of the client is left");
         assert_eq!((self.connection.fids(), self.connection.waiting()), (0, 0));
-        self.tree.append("events", b"late");
+        self.tree.happen(Event::Grow);
         assert_eq!(self.connection.poll(&mut self.tree, &mut self.reply), None);
+        self.tree.check_empty();
         self.tally
     }
 }

@@ -11,7 +11,7 @@ use crate::image::{self, BuildOptions, Built};
 use crate::kernel::Toolchain;
 use crate::lock::lock_out;
 use crate::run::{self, Outcome, RunOptions};
-use crate::{bench, sizes, test, tidy, vm, workspace};
+use crate::{bench, programs, sizes, test, tidy, vm, workspace};
 
 /// The system that `run` and `build` take when none is named.
 const DEFAULT_SYSTEM: &str = "systems/qemu-virt.toml";
@@ -35,6 +35,10 @@ enum Command {
     Test(test::Options),
     /// Measure in QEMU; prints a table and writes out/bench.json
     Bench(Build),
+    /// Play mutated 9P sessions to the server's code
+    Fuzz(Fuzz),
+    /// Serve a simulated hive: NineDoor's code in one process of this host
+    Sim(Sim),
     /// Sizes of the images
     Sizes(Build),
     /// Check format, lints and the repository's own rules
@@ -73,6 +77,26 @@ struct Run {
     elfloader: Option<PathBuf>,
     #[command(flatten)]
     how: How,
+}
+
+#[derive(Args)]
+struct Fuzz {
+    /// How many sessions
+    #[arg(long, value_name = "N", default_value_t = programs::FUZZ_ITERATIONS)]
+    iterations: u64,
+    /// Another seed plays other sessions
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Args)]
+struct Sim {
+    /// Where clients connect (default: out/sim.sock)
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Serve by TCP, too
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
 }
 
 #[derive(Args)]
@@ -176,6 +200,8 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             let _lock = lock_out(&workspace::out())?;
             bench::run(&build.options())?;
         }
+        Command::Fuzz(fuzz) => programs::fuzz(fuzz.iterations, fuzz.seed)?,
+        Command::Sim(sim) => programs::simulate(sim.socket.as_deref(), sim.listen.as_deref())?,
         Command::Sizes(build) => {
             let _lock = lock_out(&workspace::out())?;
             sizes::print(&build.build()?)?;

@@ -10,6 +10,7 @@ pub mod image;
 pub mod kernel;
 pub mod lock;
 pub mod manifest;
+pub mod programs;
 pub mod qemu;
 pub mod rootfs;
 pub mod run;

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use crate::image::{self, BuildOptions};
 use crate::kernel::{DefaultOptions, Kernel, Toolchain, build_default, select};
 use crate::lock::lock_out;
-use crate::{manifest, tidy, vm, workspace};
+use crate::{manifest, programs, tidy, vm, workspace};
 
 /// Systems that the boot tests boot.
 const SYSTEMS: [&str; 5] = ["qemu-virt", "drills", "churn", "panic", "bench"];
@@ -53,6 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
         step("rules", || tidy::run(Some(&kernel.prefix)))?;
         step("host tests", || cargo_test(&["--quiet"], &kernel))?;
         step("scripts", scripts)?;
+        step("fuzz", || programs::fuzz(programs::FUZZ_ITERATIONS, 1))?;
     }
     if options.tier == Tier::All {
         let folder = out.join("systems");

@@ -1,0 +1,26 @@
+//! Plays mutated sessions: `cohesix-fuzz ITERATIONS [SEED]`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let (Some(Ok(iterations)), seed) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: cohesix-fuzz ITERATIONS [SEED]");
+        return ExitCode::from(2);
+    };
+    let Ok(seed) = seed.unwrap_or(Ok(1)) else {
+        eprintln!("cohesix-fuzz: the seed must be a number");
+        return ExitCode::from(2);
+    };
+    match fuzz::run(iterations, seed) {
+        Ok(summary) => {
+            println!("{summary:?}");
+            ExitCode::SUCCESS
+        }
+        Err(finding) => {
+            eprintln!("cohesix-fuzz: seed {seed}: {finding}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Programs of this workspace that run on the host, built for speed.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace;
+
+/// Sessions that `./cohesix fuzz` and CI play.
+pub const FUZZ_ITERATIONS: u64 = 200_000;
+
+/// Plays `iterations` mutated sessions.
+pub fn fuzz(iterations: u64, seed: u64) -> Result<()> {
+    let arguments = [iterations.to_string(), seed.to_string()];
+    run("cohesix-fuzz", "cohesix-fuzz", &arguments)
+}
+
+/// Serves a simulated hive until it is told to stop.
+pub fn simulate(socket: Option<&Path>, listen: Option<&str>) -> Result<()> {
+    let out = std::path::absolute(workspace::out())?;
+    workspace::create_dir(&out)?;
+    let socket = match socket {
+        Some(socket) => std::path::absolute(socket)?,
+        None => out.join("sim.sock"),
+    };
+    let mut arguments = vec!["--socket".to_owned(), socket.display().to_string()];
+    if let Some(listen) = listen {
+        arguments.extend(["--listen".to_owned(), listen.to_owned()]);
+    }
+    run("cohesix-hive-sim", "hive-sim", &arguments)
+}
+
+fn run(package: &str, program: &str, arguments: &[String]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .current_dir(workspace::root())
+        .args(["run", "--quiet", "--locked", "--release", "--package", package, "--bin", program])
+        .arg("--")
+        .args(arguments)
+        .status()
+        .context("cannot start cargo: run `./cohesix setup`")?;
+    // Ctrl-C ends both: that is how a server is stopped.
+    if status.success() || status.code().is_none() {
+        return Ok(());
+    }
+    bail!("{program} failed ({status}); its output stands above")
+}

@@ -80,6 +80,18 @@ impl<H: Host> Namespace<H> {
         }
     }
 
+    /// The system around it, as the tree's owner knows it.
+    pub const fn host_mut(&mut self) -> &mut H {
+        &mut self.host
+    }
+
+    /// A number that moves on whenever something changed that a waiting request may wait for: then
+    /// every connection is worth a [`secure9p_core::Connection::poll`].
+    #[must_use]
+    pub const fn changes(&self) -> u32 {
+        self.events.version()
+    }
+
     /// Appends a line to `/log/queen.log`, without the line end. Control characters are escaped
     /// and what looks like a ticket is left out. A line that is longer than
     /// [`text::MAX_LINE`] is cut.

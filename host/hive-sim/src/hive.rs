@@ -1,36 +1,40 @@
-//! The hive's tree, served to connections.
+//! The tree, who is connected to it, and who waits for it to change.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use namespace::Namespace;
-use secure9p_codec::frame_length;
-use secure9p_core::{Connection, ConnectionId, Outcome};
+use secure9p_core::ConnectionId;
 
 use crate::facts::Facts;
-use crate::pump::{Batch, Guest, REPLY, Then};
-use crate::registry::{MAX_CONNECTIONS, lock};
-use crate::server::Service;
+use crate::pump;
+use crate::socket::Socket;
+use crate::visitor::{self, Visitor};
 
-/// Fids of one connection: as many as in the VM.
-pub const FIDS: usize = 64;
-/// Requests of one connection that may wait: as many as in the VM.
-pub const WAITING: usize = 8;
+/// The simulator's tree.
+pub(crate) type Tree = Namespace<Facts>;
 
-type Tree = Namespace<Facts>;
-type Client = Connection<Tree, FIDS, WAITING>;
+/// Most connections at the same time; one more is hung up on at once.
+pub const MAX_CONNECTIONS: usize = 64;
 
-/// Wakes the thread of a connection on which a request waits.
+/// Which server a connection came in at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Door(pub u32);
+
+/// A connection's place.
 #[derive(Debug)]
-struct Waker {
+struct Place {
+    door: Door,
+    socket: Arc<Socket>,
+    /// Wakes the connection's thread.
     pipe: UnixStream,
-    /// A request waits, and its thread was not told since.
+    /// A request waits, and the thread was not told of a change since.
     waits: bool,
 }
 
-impl Waker {
+impl Place {
     fn wake(&mut self) {
         if std::mem::take(&mut self.waits) {
             // Where the pipe is full the thread has been told often enough.
@@ -39,137 +43,116 @@ impl Waker {
     }
 }
 
-struct State {
-    tree: Tree,
-    wakers: [Option<Waker>; MAX_CONNECTIONS],
+/// What the lock is around.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub tree: Tree,
+    places: [Option<Place>; MAX_CONNECTIONS],
     /// Number of the next connection.
     next: u32,
+    /// Number of the next server.
+    doors: u32,
 }
 
 impl State {
-    /// Tells every connection but the one at `index` that something changed.
-    fn tell_others(&mut self, index: usize) {
-        for (other, waker) in self.wakers.iter_mut().enumerate() {
-            if let Some(waker) = waker.as_mut().filter(|_| other != index) {
-                waker.wake();
+    /// Says whether a request of the connection at `index` waits.
+    pub fn set_waits(&mut self, index: usize, waits: bool) {
+        if let Some(Some(place)) = self.places.get_mut(index) {
+            place.waits = waits;
+        }
+    }
+
+    /// Tells those who wait that something changed. Who is at `index` knows.
+    pub fn tell_others(&mut self, index: usize) {
+        for (other, place) in self.places.iter_mut().enumerate() {
+            if let Some(place) = place.as_mut().filter(|_| other != index) {
+                place.wake();
             }
         }
     }
+
+    /// Frees the place at `index`.
+    pub fn leave(&mut self, index: usize) {
+        if let Some(place) = self.places.get_mut(index) {
+            *place = None;
+        }
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let connections = self.places.iter().flatten().count();
+        self.tree.host_mut().connections = connections;
+    }
 }
 
-/// The tree and who waits for it to change.
-#[derive(Clone)]
-pub(crate) struct Hive {
-    state: Arc<Mutex<State>>,
-    count: Arc<AtomicUsize>,
+/// A simulated hive. It runs in the threads of its connections.
+#[derive(Debug)]
+pub struct Hive(Mutex<State>);
+
+impl Default for Hive {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Hive {
     /// A hive that has just started.
+    #[must_use]
     pub fn new() -> Self {
-        let count = Arc::new(AtomicUsize::new(0));
-        let facts = Facts::new(count.clone(), size_of::<Client>());
-        let tree = Tree::new(facts);
-        let state = State { tree, wakers: [const { None }; MAX_CONNECTIONS], next: 1 };
-        Self { state: Arc::new(Mutex::new(state)), count }
-    }
-}
-
-impl Service for Hive {
-    type Guest = Visitor;
-
-    fn count(&self) -> Arc<AtomicUsize> {
-        self.count.clone()
+        let tree = Tree::new(Facts::new(visitor::MEMORY));
+        let places = [const { None }; MAX_CONNECTIONS];
+        Self(Mutex::new(State { tree, places, next: 1, doors: 1 }))
     }
 
-    fn admit(&self, index: usize) -> io::Result<Visitor> {
+    /// A poisoned lock belongs to a thread that panicked: the tests see that, and others go on.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes `socket` a connection, in a thread of its own, until the client goes or breaks the
+    /// protocol. Where there are [`MAX_CONNECTIONS`] already it is hung up on.
+    ///
+    /// # Errors
+    /// Where there is no thread or descriptor left for it.
+    pub fn attach(self: &Arc<Self>, socket: UnixStream) -> io::Result<()> {
+        self.admit(Door(0), Socket::Unix(socket))
+    }
+
+    /// A number for a server.
+    pub(crate) fn new_door(&self) -> Door {
+        let mut state = self.lock();
+        let door = Door(state.doors);
+        state.doors = state.doors.wrapping_add(1);
+        door
+    }
+
+    pub(crate) fn admit(self: &Arc<Self>, door: Door, socket: Socket) -> io::Result<()> {
         let (told, pipe) = UnixStream::pair()?;
         told.set_nonblocking(true)?;
         pipe.set_nonblocking(true)?;
-        let mut state = lock(&self.state);
+        let socket = Arc::new(socket);
+        let mut state = self.lock();
+        let Some(index) = state.places.iter().position(Option::is_none) else { return Ok(()) };
         let id = ConnectionId(state.next);
         state.next = state.next.wrapping_add(1);
-        state.wakers[index] = Some(Waker { pipe, waits: false });
-        let client = Box::new(Client::new(id));
-        Ok(Visitor { state: self.state.clone(), client, index, told })
-    }
-}
-
-/// One connection.
-pub(crate) struct Visitor {
-    state: Arc<Mutex<State>>,
-    client: Box<Client>,
-    index: usize,
-    told: UnixStream,
-}
-
-impl Guest for Visitor {
-    fn answer(&mut self, input: &[u8], out: &mut [u8]) -> Batch {
-        let mut state = lock(&self.state);
-        let before = state.tree.changes();
-        let mut batch = answer_frames(&mut self.client, &mut state.tree, input, out);
-        if batch.then != Then::Close && self.client.waiting() > 0 {
-            batch = answer_waiting(&mut self.client, &mut state.tree, batch, out);
-        }
-        if let Some(waker) = &mut state.wakers[self.index] {
-            waker.waits = self.client.waiting() > 0;
-        }
-        if state.tree.changes() != before {
-            state.tell_others(self.index);
-        }
-        batch
+        state.places[index] = Some(Place { door, socket: Arc::clone(&socket), pipe, waits: false });
+        state.count();
+        drop(state);
+        // Gives up the place when it is dropped, also where there is no thread for it.
+        let mut visitor = Visitor::new(Arc::clone(self), id, index, Arc::clone(&socket), told);
+        thread::Builder::new().name(format!("client {index}")).spawn(move || {
+            // However the connection ended, all that is left to do is to hang up.
+            let _ = pump::run(&*socket, &*socket, &mut visitor);
+            drop(visitor);
+            socket.end();
+        })?;
+        Ok(())
     }
 
-    fn waits(&self) -> Option<&UnixStream> {
-        (self.client.waiting() > 0).then_some(&self.told)
-    }
-}
-
-impl Drop for Visitor {
-    fn drop(&mut self) {
-        let mut state = lock(&self.state);
-        let before = state.tree.changes();
-        self.client.close(&mut state.tree);
-        state.wakers[self.index] = None;
-        if state.tree.changes() != before {
-            state.tell_others(self.index);
-        }
-    }
-}
-
-/// Room for one more reply behind `put` bytes.
-fn room(out: &mut [u8], put: usize) -> Option<&mut [u8]> {
-    out.get_mut(put..put + REPLY)
-}
-
-fn answer_frames(client: &mut Client, tree: &mut Tree, input: &[u8], out: &mut [u8]) -> Batch {
-    let (mut taken, mut put) = (0, 0);
-    let then = loop {
-        let rest = &input[taken..];
-        let frame = match frame_length(rest, client.limit()) {
-            Ok(Some(length)) if length <= rest.len() => &rest[..length],
-            Ok(_) => break Then::Read,
-            Err(_) => break Then::Close,
-        };
-        let Some(reply) = room(out, put) else { break Then::Again };
-        taken += frame.len();
-        match client.handle(frame, tree, reply) {
-            Outcome::Reply(length) => put += length,
-            Outcome::Pending => {}
-            Outcome::Close(_) => break Then::Close,
-        }
-    };
-    Batch { taken, put, then }
-}
-
-/// Answers what waited and can be answered now.
-fn answer_waiting(client: &mut Client, tree: &mut Tree, batch: Batch, out: &mut [u8]) -> Batch {
-    let Batch { taken, mut put, then } = batch;
-    loop {
-        let Some(reply) = room(out, put) else { return Batch { taken, put, then: Then::Again } };
-        match client.poll(tree, reply) {
-            Some(length) => put += length,
-            None => return Batch { taken, put, then },
+    /// Ends every connection that came in at `door`.
+    pub(crate) fn end(&self, door: Door) {
+        for place in self.lock().places.iter().flatten().filter(|place| place.door == door) {
+            place.socket.end();
         }
     }
 }

@@ -1,47 +1,75 @@
-//! Serves a simulated hive until it is told to stop.
+//! `hive-sim`: serves a simulated hive until it is told to stop.
 #![forbid(unsafe_code)]
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use hive_sim::{Hive, serve_tcp, serve_unix};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::low_level::pipe;
+
+/// Exit code for a usage or a link that does not work.
+const FAILED: u8 = 2;
 
 /// NineDoor's code in one process of the host: the same files, without a VM.
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 #[command(name = "hive-sim", version)]
 struct Options {
-    /// Where clients connect
+    /// Where clients connect: mode 0600, and removed at the end
     #[arg(long, value_name = "PATH", default_value = "hive.sock")]
     socket: PathBuf,
-    /// Serve by TCP, too
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    /// Serve by TCP, too: whoever reaches it is the queen; a port alone means this host only
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
     listen: Option<String>,
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hive-sim: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    // Before the socket is there, so that an early signal leaves none behind.
+    let mut told = signals().context("cannot watch for signals")?;
     let hive = Arc::new(Hive::new());
     let socket = &options.socket;
-    let _unix = serve_unix(&hive, socket)
-        .with_context(|| format!("cannot serve at {}: give another --socket", socket.display()))?;
-    println!("listening on {}", socket.display());
-    let _tcp = match &options.listen {
+    let tcp = match &options.listen {
         None => None,
-        Some(listen) => {
-            let server = serve_tcp(&hive, listen)
-                .with_context(|| format!("cannot listen at {listen}: give ADDRESS:PORT"))?;
-            if let Some(address) = server.address() {
-                println!("listening on {address}");
-            }
-            Some(server)
-        }
+        Some(listen) => Some(serve_tcp(&hive, tcp_address(listen)).with_context(|| {
+            format!("cannot listen at {listen}: give another --listen, PORT or ADDRESS:PORT")
+        })?),
     };
-    // The sockets go with the servers.
-    signals.forever().next();
+    let unix = serve_unix(&hive, socket)
+        .with_context(|| format!("cannot serve at {}: give another --socket", socket.display()))?;
+    if let Some(address) = tcp.as_ref().and_then(|tcp| tcp.address()) {
+        println!("listening on {address}");
+    }
+    println!("listening on {}", socket.display());
+    std::io::stdout().flush().context("cannot say that it is ready")?;
+    let _ = told.read(&mut [0]);
+    drop((unix, tcp));
     Ok(())
+}
+
+/// A port alone means this host only.
+fn tcp_address(listen: &str) -> String {
+    if listen.contains(':') { listen.to_owned() } else { format!("127.0.0.1:{listen}") }
+}
+
+/// The end of a pipe that a byte comes out of when the process is told to stop.
+fn signals() -> std::io::Result<UnixStream> {
+    let (told, tell) = UnixStream::pair()?;
+    pipe::register(SIGINT, tell.try_clone()?)?;
+    pipe::register(SIGTERM, tell)?;
+    Ok(told)
 }

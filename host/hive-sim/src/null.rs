@@ -1,4 +1,4 @@
-//! A server that does nothing: it parses frames and answers constants.
+//! A server that does nothing: it parses frames and answers constants, in 9P2000.L.
 //!
 //! What a 9P server costs at least on this host, for benchmarks: the difference to it is the
 //! simulator's own work.
@@ -6,71 +6,80 @@
 use std::io::{self, Read, Write};
 
 use secure9p_codec::{
-    ATTR_LENGTH, Attr, Dialect, MAX_MSIZE, Qid, Qids, Reply, Request, decode_request, encode_reply, frame_length,
+    ATTR_LENGTH, Attr, Dialect, EncodeError, MAX_MSIZE, Qid, READ_HEADER, Reply, Request, Tag,
+    WalkReply, decode_request, encode_reply, frame_length, seal_read,
 };
 
-const FRAME: usize = MAX_MSIZE as usize;
+use crate::pump::{self, Batch, Guest, REPLY, Then};
 
-/// Answers a client until it goes.
+const QID: Qid = Qid { kind: Qid::FILE, version: 1, path: 1 };
+/// `EOPNOTSUPP` of Linux's `errno.h`.
+const NOT_DONE: u32 = 95;
+
+/// Answers a client until it goes or sends what is no message.
 ///
 /// # Errors
 /// Those of the socket.
-pub fn serve(mut input: impl Read, mut socket: impl Write) -> io::Result<()> {
-    let mut buffer = vec![0; 4 * FRAME];
-    let mut output = Vec::with_capacity(4 * FRAME);
-    let mut filled = 0;
-    loop {
-        let length = input.read(&mut buffer[filled..])?;
-        if length == 0 {
-            return Ok(());
-        }
-        filled += length;
-        let mut used = 0;
-        while let Ok(Some(length)) = frame_length(&buffer[used..filled], MAX_MSIZE) {
-            answer(&buffer[used..used + length], &mut output);
-            used += length;
-            if output.len() + FRAME > 4 * FRAME {
-                socket.write_all(&output)?;
-                output.clear();
+pub fn serve(input: impl Read, socket: impl Write) -> io::Result<()> {
+    pump::run(input, socket, &mut Null)
+}
+
+struct Null;
+
+impl Guest for Null {
+    fn answer(&mut self, input: &[u8], out: &mut [u8]) -> Batch {
+        let (mut taken, mut put) = (0, 0);
+        let then = loop {
+            let rest = &input[taken..];
+            let frame = match frame_length(rest, MAX_MSIZE) {
+                Ok(Some(length)) if length <= rest.len() => &rest[..length],
+                Ok(_) => break Then::Read,
+                Err(_) => break Then::Close,
+            };
+            let Some(reply) = out.get_mut(put..put + REPLY) else { break Then::Again };
+            taken += frame.len();
+            match reply_to(frame, reply) {
+                Some(length) => put += length,
+                None => break Then::Close,
             }
-        }
-        socket.write_all(&output)?;
-        output.clear();
-        buffer.copy_within(used..filled, 0);
-        filled -= used;
+        };
+        Batch { taken, put, then }
     }
 }
 
-fn answer(frame: &[u8], output: &mut Vec<u8>) {
-    let Ok((tag, request)) = decode_request(Dialect::Linux, frame) else { return };
-    let qid = Qid { kind: Qid::FILE, version: 0, path: 1 };
+fn reply_to(frame: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (tag, request) = decode_request(Dialect::Linux, frame).ok()?;
+    constant(tag, &request, out).ok()
+}
+
+fn constant(tag: Tag, request: &Request<'_>, out: &mut [u8]) -> Result<usize, EncodeError> {
     let mut record = [0; ATTR_LENGTH];
-    let mut packed = [0; 16 * Qid::LENGTH];
     let reply = match request {
         Request::Version { msize, .. } => {
-            Reply::Version { msize: msize.min(MAX_MSIZE), version: "9P2000.L" }
+            Reply::Version { msize: (*msize).min(MAX_MSIZE), version: Dialect::Linux.version() }
         }
-        Request::Attach { .. } => Reply::Attach { qid },
+        Request::Attach { .. } => Reply::Attach { qid: QID },
         Request::Walk { names, .. } => {
-            let qids = [qid; 16];
-            let count = names.len().min(qids.len());
-            match Qids::pack(&qids[..count], &mut packed) {
-                Ok(qids) => Reply::Walk { qids },
-                Err(_) => return,
+            let mut walked = WalkReply::new(out);
+            for _ in 0..names.len() {
+                walked.push(QID)?;
             }
+            return walked.seal(tag);
         }
-        Request::Lopen { .. } => Reply::Lopen { qid, iounit: MAX_MSIZE - 24 },
-        Request::Read { .. } => Reply::Read { data: b"x" },
+        Request::Lopen { .. } => Reply::Lopen { qid: QID, iounit: 0 },
+        Request::Getattr { .. } => {
+            let attr = Attr { qid: QID, size: 1, ..Attr::default() };
+            Reply::Getattr { attr: attr.record(&mut record)? }
+        }
+        Request::Read { count, .. } => {
+            // The bytes are whatever the buffer has.
+            let most = out.len().saturating_sub(READ_HEADER);
+            return seal_read(tag, most.min(*count as usize), out);
+        }
         Request::Write { data, .. } => Reply::Write { count: data.len() as u32 },
-        Request::Getattr { .. } => match Attr::default().record(&mut record) {
-            Ok(attr) => Reply::Getattr { attr },
-            Err(_) => return,
-        },
-        Request::Clunk { .. } => Reply::Clunk {},
-        _ => Reply::Lerror { ecode: 95 },
+        Request::Clunk { .. } => Reply::Clunk,
+        Request::Flush { .. } => Reply::Flush,
+        _ => Reply::Lerror { ecode: NOT_DONE },
     };
-    let start = output.len();
-    output.resize(start + FRAME, 0);
-    let length = encode_reply(Dialect::Linux, tag, &reply, &mut output[start..]).unwrap_or(0);
-    output.truncate(start + length);
+    encode_reply(Dialect::Linux, tag, &reply, out)
 }

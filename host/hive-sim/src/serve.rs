@@ -1,98 +1,88 @@
-//! The simulator's sockets.
+//! The simulator's servers: taking connections, and ending them all.
 
-use std::fs;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crate::{Hive, MAX_CONNECTIONS, connection};
+use crate::hive::{Door, Hive};
+use crate::socket::Listener;
 
-/// A socket that clients can connect to; removed from the file system when dropped.
+/// How long no connection is taken after one could not be.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A socket that clients can connect to. Dropped, it ends the connections that came in at it, and
+/// is removed from the file system.
 #[derive(Debug)]
 pub struct Server {
-    path: Option<PathBuf>,
-    address: Option<SocketAddr>,
+    hive: Arc<Hive>,
+    door: Door,
+    listener: Arc<Listener>,
+    closing: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     /// Where a TCP server listens.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+        self.listener.address()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
+        self.closing.store(true, Ordering::Release);
+        // A thread that cannot be reached is left behind rather than waited for.
+        if self.listener.nudge()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
         }
+        self.listener.remove();
+        self.hive.end(self.door);
     }
 }
 
-/// Runs `serve` in a thread, as long as there are not too many connections; a client over that is
-/// hung up on.
-fn admit(hive: &Arc<Hive>, serve: impl FnOnce(&Arc<Hive>) + Send + 'static) -> io::Result<()> {
-    if hive.connections.fetch_add(1, Ordering::AcqRel) >= MAX_CONNECTIONS {
-        hive.connections.fetch_sub(1, Ordering::AcqRel);
-        return Ok(());
-    }
-    let hive = Arc::clone(hive);
-    thread::Builder::new().name("client".into()).spawn(move || {
-        serve(&hive);
-        hive.connections.fetch_sub(1, Ordering::AcqRel);
-    })?;
-    Ok(())
-}
-
-/// Serves clients at the unix socket `path`, which only this user may open.
+/// Serves clients at the unix socket `path`, which only this user may open. A socket that is
+/// there already is replaced if nobody listens at it.
+///
+/// # Errors
+/// Where there is something else, or the socket cannot be made.
 pub fn serve_unix(hive: &Arc<Hive>, path: &Path) -> io::Result<Server> {
-    if path.exists() && UnixStream::connect(path).is_err() {
-        fs::remove_file(path)?;
-    }
-    // Bound under another name first, so that nobody connects before the mode is set.
-    let fresh = path.with_extension("new");
-    let _ = fs::remove_file(&fresh);
-    let listener = UnixListener::bind(&fresh)?;
-    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
-    fs::rename(&fresh, path)?;
-    let hive = Arc::clone(hive);
-    thread::Builder::new().name("accept".into()).spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let (Ok(input), Ok(last)) = (client.try_clone(), client.try_clone()) else { continue };
-            let end = move || {
-                let _ = last.shutdown(Shutdown::Both);
-            };
-            if admit(&hive, move |hive| connection::serve(hive, input, client, end)).is_err() {
-                break;
-            }
-        }
-    })?;
-    Ok(Server { path: Some(path.to_path_buf()), address: None })
+    start(hive, Listener::unix(path)?)
 }
 
-/// Serves clients at a TCP address.
+/// Serves clients at a TCP address; port 0 is any that is free.
+///
+/// # Errors
+/// Where nobody can listen there.
 pub fn serve_tcp(hive: &Arc<Hive>, address: impl ToSocketAddrs) -> io::Result<Server> {
-    let listener = TcpListener::bind(address)?;
-    let address = listener.local_addr()?;
-    let hive = Arc::clone(hive);
-    thread::Builder::new().name("accept".into()).spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            // Requests are small and each waits for its answer.
-            let _ = client.set_nodelay(true);
-            let (Ok(input), Ok(last)) = (client.try_clone(), client.try_clone()) else { continue };
-            let end = move || {
-                let _ = last.shutdown(Shutdown::Both);
-            };
-            if admit(&hive, move |hive| connection::serve(hive, input, client, end)).is_err() {
-                break;
+    start(hive, Listener::tcp(address)?)
+}
+
+fn start(hive: &Arc<Hive>, listener: Listener) -> io::Result<Server> {
+    let mut server = Server {
+        hive: Arc::clone(hive),
+        door: hive.new_door(),
+        listener: Arc::new(listener),
+        closing: Arc::default(),
+        thread: None,
+    };
+    let (door, hive) = (server.door, Arc::clone(hive));
+    let (listener, closing) = (Arc::clone(&server.listener), Arc::clone(&server.closing));
+    let accept = move || {
+        while !closing.load(Ordering::Acquire) {
+            // The client was gone before it was let in, or this process has no thread or
+            // descriptor left: then others have to leave first.
+            if listener.accept().and_then(|socket| hive.admit(door, socket)).is_err() {
+                thread::sleep(PAUSE);
             }
         }
-    })?;
-    Ok(Server { path: None, address: Some(address) })
+    };
+    server.thread = Some(thread::Builder::new().name("accept".into()).spawn(accept)?);
+    Ok(server)
 }

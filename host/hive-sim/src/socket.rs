@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
 
 /// Most bytes of a unix socket's path on every host (macOS has the fewest).
 const LONGEST_PATH: usize = 103;
@@ -64,34 +62,34 @@ impl Write for &Socket {
 /// Where connections come from.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    /// At a path, removed when dropped.
     Unix { listener: UnixListener, path: PathBuf },
-    /// At an address.
     Tcp { listener: TcpListener, address: SocketAddr },
 }
 
 impl Listener {
-    /// Listens at `path`, which only this user may open. A socket that is there and that nobody
-    /// listens at is replaced.
-    pub fn unix(path: &Path) -> Result<Self> {
-        let path = std::path::absolute(path).context("the current folder is gone")?;
-        let shown = path.display();
+    /// Listens at `path`, which only this user may open.
+    pub fn unix(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
         if path.as_os_str().len() > LONGEST_PATH {
-            bail!("{shown} is too long for a socket's path: choose a shorter --socket");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is too long"));
         }
         make_room(&path)?;
-        let listener = bind_private(&path).with_context(|| {
-            format!("cannot make the socket {shown}: choose a --socket in a folder of yours")
-        })?;
-        Ok(Self::Unix { listener, path })
+        Ok(Self::Unix { listener: bind_private(&path)?, path })
     }
 
     /// Listens at `address`.
-    pub fn tcp(address: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(address)
-            .with_context(|| format!("cannot listen at {address}: choose another --listen"))?;
+    pub fn tcp(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         Ok(Self::Tcp { listener, address })
+    }
+
+    /// The address, where it has one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix { .. } => None,
+            Self::Tcp { address, .. } => Some(*address),
+        }
     }
 
     /// Waits for the next connection.
@@ -116,10 +114,9 @@ impl Listener {
             Self::Tcp { address, .. } => TcpStream::connect(address).is_ok(),
         }
     }
-}
 
-impl Drop for Listener {
-    fn drop(&mut self) {
+    /// Removes it from the file system.
+    pub fn remove(&self) {
         if let Self::Unix { path, .. } = self {
             let _ = fs::remove_file(path);
         }
@@ -127,23 +124,22 @@ impl Drop for Listener {
 }
 
 /// Removes a socket that a server left behind, and nothing else.
-fn make_room(path: &Path) -> Result<()> {
+fn make_room(path: &Path) -> io::Result<()> {
     let Ok(there) = fs::symlink_metadata(path) else { return Ok(()) };
-    let shown = path.display();
+    let in_use = |why| Err(io::Error::new(io::ErrorKind::AddrInUse, why));
     if !there.file_type().is_socket() {
-        bail!("{shown} is there and is no socket: choose another --socket");
+        return in_use("something is there that is no socket");
     }
     if UnixStream::connect(path).is_ok() {
-        bail!("a server listens at {shown}: end it, or choose another --socket");
+        return in_use("a server listens there already");
     }
     fs::remove_file(path)
-        .with_context(|| format!("cannot remove the old socket {shown}: choose another --socket"))
 }
 
 /// Bound in a folder that only this user can enter, and moved when its mode is set: so nobody
 /// connects before that.
 fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    let folder = path.with_extension(format!("{}", std::process::id()));
+    let folder = path.with_extension(std::process::id().to_string());
     fs::create_dir(&folder)?;
     let bound = bind_in(&folder, path);
     let _ = fs::remove_dir_all(&folder);

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     };
     match fuzz::run(iterations, seed) {
         Ok(summary) => {
-            println!("{summary:?}");
+            println!("{summary}");
             ExitCode::SUCCESS
         }
         Err(finding) => {

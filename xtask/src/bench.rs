@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use serde_json::json;
 
 use crate::image::{self, BuildOptions, Built};
 use crate::qemu::{Event, Machine, Qemu, Running, Serial};
-use crate::{cpu_time, manifest, sizes, vm, workspace};
+use crate::{cpu_time, manifest, programs, sizes, workspace};
 
 /// How long a boot may take to print what is waited for.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -55,8 +56,50 @@ impl Measured {
     }
 }
 
-/// Measures, prints a table and writes `out/bench.json`.
-pub fn run(options: &BuildOptions) -> Result<()> {
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Everything.
+    All,
+    /// Calls, processes, boot and sizes, in the VM.
+    Vm,
+    /// 9P servers on this host next to each other.
+    #[value(name = "9p")]
+    NineP,
+}
+
+/// Measures, prints tables and writes `out/bench.json` and `out/bench-9p.json`.
+pub fn run(what: What, options: &BuildOptions) -> Result<()> {
+    if what != What::NineP {
+        vm(options)?;
+    }
+    if what != What::Vm {
+        servers()?;
+    }
+    Ok(())
+}
+
+/// Our simulator next to a server that does nothing and to other people's.
+fn servers() -> Result<()> {
+    let printed = programs::nine_bench()?;
+    let (table, json) = printed.trim_end().rsplit_once('\n').context("a table and a report")?;
+    println!("{table}");
+    let report: serde_json::Value = serde_json::from_str(json).context("nine-bench's report")?;
+    for (depth, goal) in [(1, "at most 1.2"), (16, "at most 2")] {
+        let ratios = ["walk0", "getattr", "read1", "write64", "walk+open+read+clunk"].map(|name| {
+            let time = |server: &str| report[server][format!("{name}/{depth}")].as_f64();
+            Some(time("simulator")? / time("null")?)
+        });
+        let worst = ratios.into_iter().flatten().fold(0.0, f64::max);
+        println!("simulator / null at depth {depth}, worst: {worst:.2} (goal: {goal})");
+    }
+    let file = workspace::out().join("bench-9p.json");
+    image::update(&file, format!("{report:#}\n").as_bytes())?;
+    println!("written to {}", file.display());
+    Ok(())
+}
+
+fn vm(options: &BuildOptions) -> Result<()> {
     let qemu = Qemu::find()?;
     let Systems { bench, nine, main } = build(options)?;
     let exact = boot(&qemu, &bench, true, "exited: component=ipc-client")?;
@@ -127,7 +170,7 @@ fn build(options: &BuildOptions) -> Result<Systems> {
     let load = |name: &str| manifest::load(&workspace::root().join("systems").join(name));
     let main = load("qemu-virt.toml")?;
     let kernel = image::kernel_for(&main, options)?;
-    let programs = vm::build(&kernel)?;
+    let programs = crate::vm::build(&kernel)?;
     let folder = workspace::out().join("bench");
     let assemble = |checked, name| image::assemble(checked, &kernel, &programs, &folder.join(name));
     Ok(Systems {

@@ -34,7 +34,7 @@ enum Command {
     /// Run every test; `quick` leaves out those that boot
     Test(test::Options),
     /// Measure in QEMU; prints a table and writes out/bench.json
-    Bench(Build),
+    Bench(Bench),
     /// Play mutated 9P sessions to the server's code
     Fuzz(Fuzz),
     /// Serve a simulated hive: NineDoor's code in one process of this host
@@ -77,6 +77,15 @@ struct Run {
     elfloader: Option<PathBuf>,
     #[command(flatten)]
     how: How,
+}
+
+#[derive(Args)]
+struct Bench {
+    /// What to measure
+    #[arg(value_enum, default_value_t = bench::What::All)]
+    what: bench::What,
+    #[command(flatten)]
+    build: Build,
 }
 
 #[derive(Args)]
@@ -196,9 +205,9 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         }
         Command::Run(run) => return Ok(boot(&run)?.into()),
         Command::Test(options) => test::run(&options)?,
-        Command::Bench(build) => {
+        Command::Bench(bench) => {
             let _lock = lock_out(&workspace::out())?;
-            bench::run(&build.options())?;
+            bench::run(bench.what, &bench.build.options())?;
         }
         Command::Fuzz(fuzz) => programs::fuzz(fuzz.iterations, fuzz.seed)?,
         Command::Sim(sim) => programs::simulate(sim.socket.as_deref(), sim.listen.as_deref())?,

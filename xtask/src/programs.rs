@@ -31,13 +31,28 @@ pub fn simulate(socket: Option<&Path>, listen: Option<&str>) -> Result<()> {
     run("cohesix-hive-sim", "hive-sim", &arguments)
 }
 
-fn run(package: &str, program: &str, arguments: &[String]) -> Result<()> {
+/// Measures 9P servers next to each other; what is printed ends with a line of JSON.
+pub fn nine_bench() -> Result<String> {
+    let folder = std::path::absolute(workspace::out())?.join("bench/9p");
+    workspace::create_dir(&folder)?;
+    let arguments = [folder.display().to_string()];
+    let output = workspace::run(&mut command("cohesix-nine-bench", "nine-bench", &arguments))?;
+    String::from_utf8(output).context("nine-bench prints text")
+}
+
+fn command(package: &str, program: &str, arguments: &[String]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    command
         .current_dir(workspace::root())
         .args(["run", "--quiet", "--locked", "--release", "--package", package, "--bin", program])
         .arg("--")
-        .args(arguments)
+        .args(arguments);
+    command
+}
+
+fn run(package: &str, program: &str, arguments: &[String]) -> Result<()> {
+    let status = command(package, program, arguments)
         .status()
         .context("cannot start cargo: run `./cohesix setup`")?;
     // Ctrl-C ends both: that is how a server is stopped.

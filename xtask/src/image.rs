@@ -355,3 +355,6 @@ pub fn build(manifest: &Path, options: &BuildOptions, folder: &Path) -> Result<B
     let programs = vm::build(&kernel)?;
     assemble(&checked, &kernel, &programs, folder)
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,7 +235,9 @@ fn tcp_and_a_socket_of_the_callers_reach_the_same_tree() {
     let hive = Arc::new(Hive::new());
     let server = serve_tcp(&hive, "127.0.0.1:0").expect("served");
     let address = server.address().expect("an address");
-    let mut tcp = Client::over(TcpStream::connect(address).expect("somebody listens"));
+    let socket = TcpStream::connect(address).expect("somebody listens");
+    socket.set_read_timeout(Some(LIMIT)).expect("a socket");
+    let mut tcp = Client::over(socket);
     tcp.append("/log/queen.log", "by tcp\n");
     let (mine, theirs) = UnixStream::pair().expect("a pair");
     hive.attach(theirs).expect("attached");

@@ -1,84 +1,157 @@
 //! Lines written to `/queen/ctl`, joined from pieces.
 //!
 //! One write may hold several lines, or a part of one; what an open file has of an unfinished
-//! line is kept until its end comes.
+//! line is kept until its end comes. A write is taken as a whole or not at all. Where one is
+//! refused in the middle of a line, the rest of that line must not pass for a line of its own: so
+//! everything is refused up to and with the write that ends in a line end.
 
 use heapless::Vec;
 use secure9p_core::Error;
 
 /// Longest line, in bytes, without its end.
 pub const MAX_CONTROL_LINE: usize = 8192;
-/// Files that may be open for writing at the same time.
-const MAX_WRITERS: usize = 4;
+/// Unfinished lines at the same time.
+pub const MAX_UNFINISHED: usize = 4;
 
 type Pending = Vec<u8, MAX_CONTROL_LINE>;
 
-/// A place among the writers.
+/// What an open file has written of a line so far.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Writer(u8);
+pub enum Writer {
+    /// Nothing.
+    Whole,
+    /// A part, in this place.
+    Part(u8),
+    /// A part that was refused, with this.
+    Refused(Refusal),
+}
 
-/// What every writer has of an unfinished line.
+/// Why a write is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A line in it is too long.
+    Long,
+    /// There are as many unfinished lines as can be.
+    Full,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Long => Self::TooBig,
+            Refusal::Full => Self::Busy,
+        }
+    }
+}
+
+/// Every unfinished line.
 #[derive(Debug)]
 pub struct Joiners {
-    pending: [Option<Pending>; MAX_WRITERS],
+    pending: [Option<Pending>; MAX_UNFINISHED],
 }
 
 impl Joiners {
     pub const fn new() -> Self {
-        Self { pending: [const { None }; MAX_WRITERS] }
+        Self { pending: [const { None }; MAX_UNFINISHED] }
     }
 
-    /// A writer that has written nothing.
-    pub fn open(&mut self) -> Result<Writer, Error> {
-        let free = self.pending.iter().position(Option::is_none).ok_or(Error::Busy)?;
-        if let Some(place) = self.pending.get_mut(free) {
-            *place = Some(Pending::new());
+    /// The writer is gone, and an unfinished line with it. Whether there was one.
+    pub fn close(&mut self, writer: Writer) -> bool {
+        match writer {
+            Writer::Part(place) => {
+                self.free(place);
+                true
+            }
+            Writer::Whole | Writer::Refused(_) => false,
         }
-        Ok(Writer(free as u8))
     }
 
-    /// The writer is gone, and an unfinished line with it.
-    pub fn close(&mut self, writer: Writer) {
-        if let Some(place) = self.pending.get_mut(usize::from(writer.0)) {
+    fn free(&mut self, place: u8) {
+        if let Some(place) = self.pending.get_mut(usize::from(place)) {
             *place = None;
         }
     }
 
-    /// Takes `data`, or nothing of it where a line in it is too long: then the unfinished line is
-    /// dropped as well. Gives every line that is whole now, without its end, to `line`.
+    /// Takes `data`, or nothing of it: then what was unfinished is dropped as well. Gives every
+    /// line that is whole now, without its end, to `line`.
     pub fn write(
         &mut self,
-        writer: &Writer,
+        writer: &mut Writer,
+        data: &[u8],
+        line: impl FnMut(&[u8]),
+    ) -> Result<(), Refusal> {
+        let taken = match *writer {
+            Writer::Refused(refusal) => Err(refusal),
+            Writer::Whole => self.take(None, data, line),
+            Writer::Part(place) => self.take(Some(place), data, line),
+        };
+        *writer = match taken {
+            Ok(None) => Writer::Whole,
+            Ok(Some(place)) => Writer::Part(place),
+            Err(_) if data.last() == Some(&b'\n') => Writer::Whole,
+            Err(refusal) => Writer::Refused(refusal),
+        };
+        taken.map(|_| ())
+    }
+
+    /// The place of what is unfinished afterwards, where something is.
+    fn take(
+        &mut self,
+        place: Option<u8>,
         data: &[u8],
         mut line: impl FnMut(&[u8]),
-    ) -> Result<(), Error> {
-        let place = self.pending.get_mut(usize::from(writer.0)).and_then(Option::as_mut);
-        let pending = place.ok_or(Error::Closed)?;
-        let mut have = pending.len();
-        for piece in data.split_inclusive(|byte| *byte == b'\n') {
-            let ends = piece.last() == Some(&b'\n');
-            have += piece.len() - usize::from(ends);
-            if have > MAX_CONTROL_LINE {
+    ) -> Result<Option<u8>, Refusal> {
+        let begun = place.and_then(|place| self.pending(place)).map_or(0, |begun| begun.len());
+        let ends = data.last() == Some(&b'\n');
+        let place = match place {
+            _ if is_long(begun, data) => Err(Refusal::Long),
+            None if !ends => self.pending.iter().position(Option::is_none).ok_or(Refusal::Full),
+            None => Ok(MAX_UNFINISHED),
+            Some(place) => Ok(usize::from(place)),
+        }
+        .inspect_err(|_| place.into_iter().for_each(|place| self.free(place)))?;
+        // A whole line that lies in the data is not copied.
+        let mut pieces = data.split_inclusive(|byte| *byte == b'\n');
+        if begun > 0
+            && let Some(Some(pending)) = self.pending.get_mut(place)
+            && let Some(first) = pieces.next()
+        {
+            // It was counted above.
+            let _ = pending.extend_from_slice(without_end(first));
+            if first.last() == Some(&b'\n') {
+                line(pending);
                 pending.clear();
-                return Err(Error::TooBig);
-            }
-            have = if ends { 0 } else { have };
-        }
-        for piece in data.split_inclusive(|byte| *byte == b'\n') {
-            match piece.split_last() {
-                Some((b'\n', text)) => {
-                    // It was counted above.
-                    let _ = pending.extend_from_slice(text);
-                    line(pending);
-                    pending.clear();
-                }
-                _ => {
-                    let _ = pending.extend_from_slice(piece);
-                }
             }
         }
-        Ok(())
+        for piece in pieces {
+            if piece.last() == Some(&b'\n') {
+                line(without_end(piece));
+            } else if let Some(slot) = self.pending.get_mut(place) {
+                let pending = slot.get_or_insert_default();
+                let _ = pending.extend_from_slice(piece);
+            }
+        }
+        let place = place as u8;
+        if ends {
+            self.free(place);
+        }
+        Ok((!ends).then_some(place))
     }
+
+    fn pending(&self, place: u8) -> Option<&Pending> {
+        self.pending.get(usize::from(place))?.as_ref()
+    }
+}
+
+/// Whether a line in `data` is too long, with `begun` bytes before it.
+fn is_long(begun: usize, data: &[u8]) -> bool {
+    let mut pieces = data.split(|byte| *byte == b'\n').map(<[u8]>::len);
+    let first = pieces.next().unwrap_or(0).saturating_add(begun);
+    first > MAX_CONTROL_LINE || pieces.any(|length| length > MAX_CONTROL_LINE)
+}
+
+fn without_end(piece: &[u8]) -> &[u8] {
+    piece.strip_suffix(b"\n").unwrap_or(piece)
 }
 
 #[cfg(test)]
@@ -87,50 +160,102 @@ mod tests {
     use std::string::String;
     use std::vec;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     type Lines = std::vec::Vec<String>;
 
-    fn write(joiners: &mut Joiners, writer: &Writer, data: &[u8]) -> Result<Lines, Error> {
+    fn write(joiners: &mut Joiners, writer: &mut Writer, data: &[u8]) -> Result<Lines, Refusal> {
         let mut lines = vec![];
         let take = |line: &[u8]| lines.push(String::from_utf8_lossy(line).into_owned());
         joiners.write(writer, data, take)?;
         Ok(lines)
     }
 
-    fn ok(lines: &[&str]) -> Result<Lines, Error> {
+    fn ok(lines: &[&str]) -> Result<Lines, Refusal> {
         Ok(lines.iter().map(|line| String::from(*line)).collect())
     }
 
     #[test]
     fn lines_are_joined_per_writer() {
         let mut joiners = Joiners::new();
-        let (a, b) = (joiners.open().expect("room"), joiners.open().expect("room"));
-        assert_eq!(write(&mut joiners, &a, b"one\ntw"), ok(&["one"]));
-        assert_eq!(write(&mut joiners, &b, b"x"), ok(&[]));
-        assert_eq!(write(&mut joiners, &a, b"o\n\nthree\n"), ok(&["two", "", "three"]));
-        assert_eq!(write(&mut joiners, &b, b"y\n"), ok(&["xy"]));
+        let (mut a, mut b) = (Writer::Whole, Writer::Whole);
+        assert_eq!(write(&mut joiners, &mut a, b"one\ntw"), ok(&["one"]));
+        assert_eq!(write(&mut joiners, &mut b, b"x"), ok(&[]));
+        assert_eq!(write(&mut joiners, &mut a, b"o\n\nthree\n"), ok(&["two", "", "three"]));
+        assert_eq!(write(&mut joiners, &mut b, b"y\n"), ok(&["xy"]));
+        assert_eq!((a, b), (Writer::Whole, Writer::Whole));
     }
 
     #[test]
-    fn a_line_that_never_ends_is_refused_and_forgotten() {
+    fn a_line_that_never_ends_is_refused_and_its_rest_is_no_line() {
         let mut joiners = Joiners::new();
-        let writer = joiners.open().expect("room");
-        assert_eq!(write(&mut joiners, &writer, &[b'a'; MAX_CONTROL_LINE]), ok(&[]));
-        assert_eq!(write(&mut joiners, &writer, b"bc\nwhole\n"), Err(Error::TooBig));
-        assert_eq!(write(&mut joiners, &writer, b"next\n"), ok(&["next"]));
+        let mut writer = Writer::Whole;
+        let longest = [b'a'; MAX_CONTROL_LINE];
+        assert_eq!(write(&mut joiners, &mut writer, &longest), ok(&[]));
+        assert_eq!(write(&mut joiners, &mut writer, b"b"), Err(Refusal::Long));
+        assert_eq!(write(&mut joiners, &mut writer, b"{\"kill\":1}\nx"), Err(Refusal::Long));
+        assert_eq!(write(&mut joiners, &mut writer, b"rest\n"), Err(Refusal::Long));
+        assert_eq!(write(&mut joiners, &mut writer, b"next\n"), ok(&["next"]));
+        assert!(joiners.pending.iter().all(Option::is_none));
     }
 
     #[test]
-    fn a_writer_that_goes_leaves_nothing_to_the_next() {
+    fn the_longest_line_is_taken_and_a_refused_write_not_in_part() {
         let mut joiners = Joiners::new();
-        let first = joiners.open().expect("room");
-        assert_eq!(write(&mut joiners, &first, b"half"), ok(&[]));
-        joiners.close(first);
-        let writers: std::vec::Vec<_> = (0..MAX_WRITERS).map(|_| joiners.open()).collect();
-        assert_eq!(joiners.open(), Err(Error::Busy));
-        for writer in writers {
-            assert_eq!(write(&mut joiners, &writer.expect("room"), b"\n"), ok(&[""]));
+        let mut writer = Writer::Whole;
+        let longest = "a".repeat(MAX_CONTROL_LINE);
+        let line = std::format!("{longest}\n");
+        assert_eq!(write(&mut joiners, &mut writer, line.as_bytes()), ok(&[&longest]));
+        let both = std::format!("first\n{longest}b\n");
+        assert_eq!(write(&mut joiners, &mut writer, both.as_bytes()), Err(Refusal::Long));
+        assert_eq!(write(&mut joiners, &mut writer, b"next\n"), ok(&["next"]));
+    }
+
+    #[test]
+    fn only_unfinished_lines_take_a_place_and_a_writer_that_goes_gives_it_back() {
+        let mut joiners = Joiners::new();
+        let mut writers: std::vec::Vec<_> = (0..MAX_UNFINISHED).map(|_| Writer::Whole).collect();
+        for writer in &mut writers {
+            assert_eq!(write(&mut joiners, writer, b"half"), ok(&[]));
+        }
+        let mut other = Writer::Whole;
+        assert_eq!(write(&mut joiners, &mut other, b"whole\n"), ok(&["whole"]));
+        assert_eq!(write(&mut joiners, &mut other, b"whole\nhalf"), Err(Refusal::Full));
+        assert_eq!(write(&mut joiners, &mut other, b"rest\n"), Err(Refusal::Full));
+        assert!(joiners.close(writers.pop().expect("several")));
+        assert_eq!(write(&mut joiners, &mut other, b"x"), ok(&[]));
+        assert_eq!(write(&mut joiners, &mut other, b"\n"), ok(&["x"]));
+        assert!(!joiners.close(other));
+    }
+
+    proptest! {
+        /// However the text is cut into writes, of two writers in turn, the lines are the same.
+        #[test]
+        fn cuts_do_not_matter(
+            texts in proptest::array::uniform2("([a-z]{0,5}\n?){0,12}"),
+            cuts in proptest::collection::vec((0_usize..2, 1_usize..7), 0..40),
+        ) {
+            let mut joiners = Joiners::new();
+            let mut writers = [Writer::Whole, Writer::Whole];
+            let mut lines = [vec![], vec![]];
+            let mut rests = [texts[0].as_bytes(), texts[1].as_bytes()];
+            let all = cuts.into_iter().chain([(0, usize::MAX), (1, usize::MAX)]);
+            for (who, length) in all {
+                let (data, rest) = rests[who].split_at(length.min(rests[who].len()));
+                rests[who] = rest;
+                if !data.is_empty() {
+                    lines[who].extend(write(&mut joiners, &mut writers[who], data).expect("short"));
+                }
+            }
+            for (who, writer) in writers.into_iter().enumerate() {
+                let mut expected: Lines = texts[who].split('\n').map(String::from).collect();
+                let unfinished = expected.pop().expect("split gives one at least");
+                prop_assert_eq!(&lines[who], &expected);
+                prop_assert_eq!(joiners.close(writer), !unfinished.is_empty());
+            }
+            prop_assert!(joiners.pending.iter().all(Option::is_none));
         }
     }
 }

@@ -32,6 +32,7 @@ pub use tree::Open;
 pub use window::Window;
 
 use control::Joiners;
+use secure9p_core::{ConnectionId, Error};
 use sessions::Sessions;
 
 /// Bytes of `/log/queen.log` that are kept.
@@ -64,6 +65,12 @@ pub struct Namespace<H> {
     sessions: Sessions,
     log: Window<LOG_BYTES>,
     events: Window<EVENT_BYTES>,
+    /// Open files of `/proc/events`. Where there is none nothing is kept: a reader hears of what
+    /// happens from its open on.
+    listeners: u32,
+    changes: u32,
+    /// How often a file was looked at that changes all the time.
+    looks: u32,
     joiners: Joiners,
 }
 
@@ -76,8 +83,20 @@ impl<H: Host> Namespace<H> {
             sessions: Sessions::new(),
             log: Window::new(),
             events: Window::new(),
+            listeners: 0,
+            changes: 0,
+            looks: 0,
             joiners: Joiners::new(),
         }
+    }
+
+    /// Says what whoever attaches over `connection` is, from now on; the queen is the default.
+    ///
+    /// # Errors
+    /// Where there are as many connections with another role as can be: the connection is still
+    /// the queen's then, and must not be served.
+    pub fn set_role(&mut self, connection: ConnectionId, role: Role) -> Result<(), Error> {
+        self.sessions.set_role(connection, role)
     }
 
     /// The system around it, as the tree's owner knows it.
@@ -89,7 +108,7 @@ impl<H: Host> Namespace<H> {
     /// every connection is worth a [`secure9p_core::Connection::poll`].
     #[must_use]
     pub const fn changes(&self) -> u32 {
-        self.events.version()
+        self.changes
     }
 
     /// Appends a line to `/log/queen.log`, without the line end. Control characters are escaped
@@ -111,6 +130,10 @@ impl<H: Host> Namespace<H> {
 
     /// Notes for `/proc/events` that a file has changed and how long it is.
     fn changed(&mut self, node: Node, length: u64) {
+        self.changes = self.changes.wrapping_add(1);
+        if self.listeners == 0 {
+            return;
+        }
         let mut event: heapless::Vec<u8, MAX_EVENT> = heapless::Vec::new();
         let mut digits = [0; text::MAX_DIGITS];
         for piece in [node.path().as_bytes(), b" ", text::decimal(length, &mut digits), b"\n"] {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use heapless::String;
+use heapless::{String, Vec};
 use secure9p_core::{ConnectionId, Error};
 
 use crate::policy::Role;
@@ -37,20 +37,29 @@ struct Place {
 #[derive(Debug)]
 pub struct Sessions {
     places: [Place; MAX_SESSIONS],
+    /// Connections that are not the queen's.
+    roles: Vec<(ConnectionId, Role), MAX_SESSIONS>,
 }
 
 impl Sessions {
     pub const fn new() -> Self {
-        Self { places: [const { Place { generation: 0, session: None } }; MAX_SESSIONS] }
+        let places = [const { Place { generation: 0, session: None } }; MAX_SESSIONS];
+        Self { places, roles: Vec::new() }
+    }
+
+    /// Says who is on a connection, from the next attach on. The queen is on every other.
+    pub fn set_role(&mut self, connection: ConnectionId, role: Role) -> Result<(), Error> {
+        self.roles.retain(|(other, _)| *other != connection);
+        match role {
+            Role::Queen => Ok(()),
+            _ => self.roles.push((connection, role)).map_err(|_| Error::Busy),
+        }
     }
 
     /// Lets somebody in.
-    pub fn add(
-        &mut self,
-        connection: ConnectionId,
-        role: Role,
-        uname: &str,
-    ) -> Result<SessionId, Error> {
+    pub fn add(&mut self, connection: ConnectionId, uname: &str) -> Result<SessionId, Error> {
+        let known = self.roles.iter().find(|(other, _)| *other == connection);
+        let role = known.map_or(Role::Queen, |(_, role)| *role);
         let free = self.places.iter().position(|place| place.session.is_none());
         let index = free.ok_or(Error::Busy)?;
         let place = self.places.get_mut(index).ok_or(Error::Busy)?;
@@ -112,9 +121,10 @@ mod tests {
     #[test]
     fn a_session_that_is_over_stays_closed_when_its_place_is_used_again() {
         let mut sessions = Sessions::new();
-        let first = sessions.add(ConnectionId(1), Role::Queen, "a").expect("room");
+        sessions.set_role(ConnectionId(2), Role::Observer).expect("room");
+        let first = sessions.add(ConnectionId(1), "a").expect("room");
         sessions.remove(first);
-        let second = sessions.add(ConnectionId(2), Role::Observer, "b").expect("room");
+        let second = sessions.add(ConnectionId(2), "b").expect("room");
         assert_eq!(sessions.role(first), Err(Error::Closed));
         sessions.remove(first);
         assert_eq!(sessions.role(second), Ok(Role::Observer));
@@ -124,16 +134,39 @@ mod tests {
     fn there_are_as_many_as_there_are() {
         let mut sessions = Sessions::new();
         for _ in 0..MAX_SESSIONS {
-            sessions.add(ConnectionId(1), Role::Queen, "a").expect("room");
+            sessions.add(ConnectionId(1), "a").expect("room");
         }
-        assert_eq!(sessions.add(ConnectionId(1), Role::Queen, "a"), Err(Error::Busy));
+        assert_eq!(sessions.add(ConnectionId(1), "a"), Err(Error::Busy));
+    }
+
+    #[test]
+    fn a_connection_has_the_role_that_it_was_given_last() {
+        let mut sessions = Sessions::new();
+        let one = ConnectionId(1);
+        let mut role = |given: Option<Role>| {
+            if let Some(given) = given {
+                sessions.set_role(one, given).expect("room");
+            }
+            let id = sessions.add(one, "a").expect("room");
+            sessions.role(id).expect("live")
+        };
+        assert_eq!(role(None), Role::Queen);
+        assert_eq!(role(Some(Role::Worker)), Role::Worker);
+        assert_eq!(role(Some(Role::Observer)), Role::Observer);
+        assert_eq!(role(Some(Role::Queen)), Role::Queen);
+        for number in 0..MAX_SESSIONS as u32 {
+            sessions.set_role(ConnectionId(10 + number), Role::Worker).expect("room");
+        }
+        assert_eq!(sessions.set_role(ConnectionId(9), Role::Worker), Err(Error::Busy));
+        assert_eq!(sessions.set_role(ConnectionId(10), Role::Observer), Ok(()));
     }
 
     #[test]
     fn no_ticket_and_no_control_character_is_shown() {
         let mut sessions = Sessions::new();
-        sessions.add(ConnectionId(7), Role::Queen, "cohesix-ticket-00.ff").expect("room");
-        sessions.add(ConnectionId(8), Role::Worker, "e\x1bv\nil").expect("room");
+        sessions.set_role(ConnectionId(8), Role::Worker).expect("room");
+        sessions.add(ConnectionId(7), "cohesix-ticket-00.ff").expect("room");
+        sessions.add(ConnectionId(8), "e\x1bv\nil").expect("room");
         let mut text = String::new();
         sessions.write(&mut text).expect("a string takes everything");
         assert_eq!(

@@ -4,7 +4,7 @@ extern crate std;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use secure9p_core::{ConnectionId, Error, OpenMode, Read, Tree, Write};
+use secure9p_core::{Access, AccessPolicy, OpenMode, Read, Tree, Write};
 
 use super::*;
 use crate::sessions::SessionId;
@@ -144,19 +144,93 @@ fn events_wait_and_then_tell_path_and_size() {
 }
 
 #[test]
+fn nobody_hears_of_what_happened_before_and_a_late_reader_learns_what_it_lost() {
+    let (mut tree, session) = attached();
+    let mut into = [0; 64];
+    let mut early = tree.open(session, Node::Events, READ).expect("readable");
+    let mut lines = 0;
+    while lines * b"/log/queen.log 1\n".len() <= EVENT_BYTES {
+        tree.log(format_args!("."));
+        lines += 1;
+    }
+    let mut late = tree.open(session, Node::Events, READ).expect("readable");
+    assert_eq!(tree.read(session, Node::Events, &mut late, 0, &mut into), Ok(Read::Wait));
+    let read = tree.read(session, Node::Events, &mut early, 0, &mut into);
+    assert!(matches!(read, Err(Error::Lost(1..))), "{read:?}");
+    assert_eq!(tree.stat(session, Node::Events).expect("a stat").length, 0);
+    tree.close(session, Node::Events, early);
+    tree.close(session, Node::Events, late);
+    let (before, changes) = (tree.events.version(), tree.changes());
+    tree.log(format_args!("unheard"));
+    assert_eq!(tree.events.version(), before, "nothing is kept for nobody");
+    assert_ne!(tree.changes(), changes);
+}
+
+#[test]
 fn control_lines_are_accepted_whole_and_logged() {
     let (mut tree, session) = attached();
-    let lines = b"{\"spawn\":\"heartbeat\"}\n{\"kill\":\"wor";
+    let lines = b"{\"spawn\":\"heartbeat\"}\n \n{\"kill\":\"wor";
     assert_eq!(
         append(&mut tree, session, "/queen/ctl", lines),
         Ok(Write::Done(lines.len() as u32))
     );
     append(&mut tree, session, "/queen/ctl", b"bad \xff\x1b\n").expect("accepted");
-    let log = "ctl: {\"spawn\":\"heartbeat\"}\nctl: bad \u{fffd}\\u{1b}\n";
-    assert_eq!(cat(&mut tree, session, "/log/queen.log"), log);
     let endless = [b'a'; control::MAX_CONTROL_LINE + 1];
     assert_eq!(append(&mut tree, session, "/queen/ctl", &endless), Err(Error::TooBig));
+    let log = "ctl: {\"spawn\":\"heartbeat\"}\nctl refused: a line did not end\n\
+               ctl: bad \u{fffd}\\u{1b}\nctl refused: a line is too long\n";
     assert_eq!(cat(&mut tree, session, "/log/queen.log"), log);
+}
+
+#[test]
+fn a_ticket_in_a_control_line_or_a_name_is_never_shown() {
+    let (mut tree, session) = attached();
+    let secret = "cohesix-ticket-00ff.abcd";
+    tree.attach(ConnectionId(3), secret, "").expect("let in");
+    assert!(tree.attach(ConnectionId(3), "me", secret).is_err());
+    let line = std::format!("{{\"ticket\":\"{secret}\"}}\n");
+    append(&mut tree, session, "/queen/ctl", line.as_bytes()).expect("accepted");
+    tree.log(format_args!("{}{}", "cohesix-tick", "et-00ff.abcd"));
+    for path in ["/log/queen.log", "/proc/sessions"] {
+        let text = cat(&mut tree, session, path);
+        assert!(!text.contains("00ff") && !text.contains("cohesix-ticket"), "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_role_decides_what_a_connection_may_do() {
+    let (mut tree, queen) = attached();
+    tree.set_role(ConnectionId(2), Role::Worker).expect("room");
+    let (worker, _) = tree.attach(ConnectionId(2), "queen", "").expect("let in");
+    tree.set_role(ConnectionId(2), Role::Observer).expect("room");
+    let (observer, _) = tree.attach(ConnectionId(2), "queen", "").expect("let in");
+    for (session, log, sessions) in [(queen, 0o666, true), (worker, 0o444, false)] {
+        assert_eq!(tree.stat(session, Node::QueenLog).expect("a stat").permissions, log);
+        assert_eq!(find(&mut tree, session, "/proc/sessions").is_ok(), sessions);
+    }
+    assert_eq!(find(&mut tree, observer, "/queen"), Err(Error::NotFound));
+    let open = Access::Open(WRITE);
+    assert_eq!(tree.allow(queen, Node::QueenLog, open), Ok(()));
+    assert_eq!(tree.allow(queen, Node::Boot, open), Err(Error::Permission));
+    assert_eq!(tree.allow(worker, Node::QueenLog, open), Err(Error::Permission));
+    assert_eq!(tree.allow(observer, Node::Boot, Access::Read), Ok(()));
+    assert_eq!(tree.allow(observer, Node::Control, Access::Write), Err(Error::Permission));
+}
+
+#[test]
+fn a_qid_changes_with_its_file() {
+    let (mut tree, session) = attached();
+    let qid = |tree: &mut Tested, node| tree.stat(session, node).expect("a stat").qid;
+    let log = qid(&mut tree, Node::QueenLog);
+    assert_eq!(qid(&mut tree, Node::QueenLog), log);
+    tree.log(format_args!("a line"));
+    let changed = qid(&mut tree, Node::QueenLog);
+    assert!(changed.version != log.version && changed.path == log.path);
+    assert_eq!(qid(&mut tree, Node::Boot), qid(&mut tree, Node::Boot));
+    // Nobody may keep what these say.
+    for node in [Node::Memory, Node::Sessions] {
+        assert_ne!(qid(&mut tree, node).version, qid(&mut tree, node).version);
+    }
 }
 
 #[test]

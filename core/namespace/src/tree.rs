@@ -9,7 +9,7 @@ use secure9p_core::{
     Write,
 };
 
-use crate::control::Writer;
+use crate::control::{Refusal, Writer};
 use crate::nodes::{Kind, Node};
 use crate::policy::{self, Role};
 use crate::sessions::SessionId;
@@ -37,19 +37,25 @@ impl From<window::Error> for Error {
 }
 
 impl<H: Host> Namespace<H> {
-    fn found(&self, node: Node) -> Found<Node> {
-        let (kind, version) = match node.kind() {
-            Kind::Directory => (Qid::DIRECTORY, 0),
-            Kind::Text => (Qid::FILE, 0),
-            Kind::Append => (Qid::APPEND, self.version(node)),
+    fn found(&mut self, node: Node) -> Found<Node> {
+        let kind = match node.kind() {
+            Kind::Directory => Qid::DIRECTORY,
+            Kind::Text => Qid::FILE,
+            Kind::Append => Qid::APPEND,
         };
-        Found { node, qid: Qid { kind, version, path: node.number() } }
+        Found { node, qid: Qid { kind, version: self.version(node), path: node.number() } }
     }
 
-    fn version(&self, node: Node) -> u32 {
+    /// Changes when the file does.
+    fn version(&mut self, node: Node) -> u32 {
         match node {
             Node::QueenLog => self.log.version(),
-            Node::Events => self.events.version(),
+            Node::Events => self.changes,
+            // These may have changed since the last look.
+            Node::Memory | Node::Sessions => {
+                self.looks = self.looks.wrapping_add(1);
+                self.looks
+            }
             _ => 0,
         }
     }
@@ -64,16 +70,19 @@ impl<H: Host> Namespace<H> {
         }
     }
 
+    /// What a fresh open could read at once.
     fn length(&mut self, node: Node) -> u64 {
         match node {
             Node::QueenLog => self.log.len(),
-            Node::Events => self.events.len(),
-            _ => {
+            Node::Boot => self.host.boot().len() as u64,
+            Node::Memory | Node::Sessions => {
                 let mut count = Count::default();
                 // Counting never fails.
                 let _ = self.render(node, &mut count);
                 count.0
             }
+            // Events come after the open, and commands are only written.
+            _ => 0,
         }
     }
 
@@ -92,11 +101,14 @@ impl<H: Host> Namespace<H> {
     }
 
     /// Accepts control lines. Acting on them comes with the queen's commands; until then each is
-    /// logged.
-    fn control(&mut self, writer: &Writer, data: &[u8]) -> Result<(), Error> {
+    /// logged. A blank line is no command.
+    fn control(&mut self, writer: &mut Writer, data: &[u8]) -> Result<(), Error> {
         let Self { joiners, log, .. } = self;
         let mut accepted = 0;
-        joiners.write(writer, data, |bytes| {
+        let written = joiners.write(writer, data, |bytes| {
+            if bytes.trim_ascii().is_empty() {
+                return;
+            }
             let mut line = Line::new();
             // What is too long for a line of the log is cut there.
             let _ = fmt::Write::write_str(&mut line, "ctl: ");
@@ -109,11 +121,26 @@ impl<H: Host> Namespace<H> {
             if log.append(line.finish()).is_ok() {
                 accepted += 1;
             }
-        })?;
+        });
+        if let Err(refusal) = written {
+            let why = match refusal {
+                Refusal::Long => "a line is too long",
+                Refusal::Full => "too many unfinished lines",
+            };
+            self.log(format_args!("ctl refused: {why}"));
+            return Err(refusal.into());
+        }
         if accepted > 0 {
             self.changed(Node::QueenLog, self.log.len());
         }
         Ok(())
+    }
+
+    /// Nobody will end the line that `writer` has begun.
+    fn end_control(&mut self, writer: Writer) {
+        if self.joiners.close(writer) {
+            self.log(format_args!("ctl refused: a line did not end"));
+        }
     }
 }
 
@@ -138,8 +165,9 @@ impl<H: Host> Tree for Namespace<H> {
         if !matches!(aname, "" | "/") {
             return Err(Error::NotFound);
         }
-        // Whoever may connect is the queen until tickets say who is who.
-        let session = self.sessions.add(connection, Role::Queen, uname)?;
+        // Whoever may connect is the queen until tickets say who is who, but for those whose
+        // connection has another role.
+        let session = self.sessions.add(connection, uname)?;
         Ok((session, self.found(Node::Root)))
     }
 
@@ -163,8 +191,11 @@ impl<H: Host> Tree for Namespace<H> {
         match node {
             Node::QueenLog => Ok(Open::Window(self.log.start())),
             // A reader of events hears of what happens from now on.
-            Node::Events => Ok(Open::Window(self.events.start() + self.events.len())),
-            Node::Control if mode.write => self.joiners.open().map(Open::Control),
+            Node::Events => {
+                self.listeners = self.listeners.saturating_add(1);
+                Ok(Open::Window(self.events.start() + self.events.len()))
+            }
+            Node::Control if mode.write => Ok(Open::Control(Writer::Whole)),
             _ => Ok(Open::Text),
         }
     }
@@ -231,9 +262,11 @@ impl<H: Host> Tree for Namespace<H> {
         }
     }
 
-    fn close(&mut self, _: SessionId, _: Node, open: Open) {
-        if let Open::Control(writer) = open {
-            self.joiners.close(writer);
+    fn close(&mut self, _: SessionId, node: Node, open: Open) {
+        match (node, open) {
+            (Node::Events, _) => self.listeners = self.listeners.saturating_sub(1),
+            (_, Open::Control(writer)) => self.end_control(writer),
+            _ => {}
         }
     }
 }

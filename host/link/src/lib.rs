@@ -69,6 +69,12 @@ impl Link {
         Ok(link)
     }
 
+    /// Whether the hive has answered the greeting.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        lock(&self.0.state).ready
+    }
+
     /// Waits until the hive has answered the greeting.
     pub fn wait_ready(&self, limit: Duration) -> io::Result<()> {
         let deadline = Instant::now() + limit;

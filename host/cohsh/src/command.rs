@@ -1,0 +1,273 @@
+//! Commands, and how they are written.
+
+use crate::failure::{Failure, Result};
+use crate::words::{Word, split};
+
+/// Lines that `tail` shows of what is there already.
+const TAIL_LINES: usize = 10;
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// An empty line.
+    Nothing,
+    Help,
+    Exit,
+    List {
+        path: String,
+        long: bool,
+    },
+    Cat {
+        paths: Vec<String>,
+    },
+    Stat {
+        paths: Vec<String>,
+    },
+    Echo {
+        text: String,
+        path: String,
+    },
+    Tail {
+        path: String,
+        follow: bool,
+        lines: usize,
+    },
+}
+
+/// Every command's name.
+pub(crate) const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
+
+/// The commands, for people.
+pub const COMMAND_HELP: &str = "\
+Commands:
+  ls [-l] [PATH]           list a directory (/ without PATH); -l with modes and sizes
+  cat PATH...              show files
+  tail [-f] [-n N] PATH    show the last lines (10); -f goes on with what is appended
+  echo [-n] TEXT... > PATH append TEXT and a line end (-n: without); files are append-only,
+                           so > and >> are the same
+  stat PATH...             show what files are
+  help                     show this
+  exit                     end (so does Ctrl-D)
+
+Quotes ('...', \"...\") and backslashes work as in a shell; # starts a comment; there are no
+variables. From another shell quote the arrow: cohsh echo TEXT '>' PATH, or cohsh echo TEXT /PATH,
+or cohsh -c 'echo TEXT > PATH'.
+";
+
+impl Command {
+    /// The command in a line of this shell.
+    pub fn of_line(line: &str) -> Result<Self> {
+        let mut words = split(line).map_err(Failure::usage)?.into_iter();
+        let Some(first) = words.next() else { return Ok(Self::Nothing) };
+        let Word::Text(name) = first else { return Err(arrow_alone()) };
+        let mut texts = Vec::new();
+        while let Some(word) = words.next() {
+            match word {
+                Word::Text(text) => texts.push(text),
+                Word::Arrow => {
+                    let (Some(Word::Text(path)), None) = (words.next(), words.next()) else {
+                        return Err(arrow_alone());
+                    };
+                    return Self::of(&name, &texts, Some(path));
+                }
+            }
+        }
+        Self::of(&name, &texts, None)
+    }
+
+    /// The command in words that another shell has made.
+    pub fn of_words(words: &[String]) -> Result<Self> {
+        let Some((name, rest)) = words.split_first() else { return Ok(Self::Nothing) };
+        match rest {
+            [texts @ .., arrow, path] if name == "echo" && matches!(&**arrow, ">" | ">>") => {
+                Self::of(name, texts, Some(path.clone()))
+            }
+            [texts @ .., path] if name == "echo" && path.starts_with('/') => {
+                Self::of(name, texts, Some(path.clone()))
+            }
+            _ => Self::of(name, rest, None),
+        }
+    }
+
+    fn of(name: &str, words: &[String], target: Option<String>) -> Result<Self> {
+        if target.is_some() && name != "echo" {
+            return Err(Failure::usage(format!("{name}: only `echo TEXT > PATH` writes to files")));
+        }
+        match name {
+            "ls" => list(words),
+            "cat" => Ok(Self::Cat { paths: paths(name, words)? }),
+            "stat" => Ok(Self::Stat { paths: paths(name, words)? }),
+            "echo" => echo(words, target),
+            "tail" => tail(words),
+            "help" | "exit" if !words.is_empty() => {
+                Err(Failure::usage(format!("{name}: takes nothing behind it")))
+            }
+            "help" => Ok(Self::Help),
+            "exit" => Ok(Self::Exit),
+            option if is_option(option) => {
+                Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
+            }
+            _ => Err(Failure::usage(format!(
+                "`{name}` is no command; there are {}",
+                NAMES.join(", ")
+            ))),
+        }
+    }
+}
+
+fn arrow_alone() -> Failure {
+    Failure::usage("> stands before the last word: `echo TEXT > PATH`")
+}
+
+/// A word that starts with a dash and is no option of the command.
+fn no_option(name: &str, option: &str) -> Failure {
+    Failure::usage(format!(
+        "{name}: no option {option}; `help` lists them (those of cohsh stand before the command)"
+    ))
+}
+
+/// Whether the word is meant as an option.
+fn is_option(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('-')
+}
+
+/// Words that are paths, one at least.
+fn paths(name: &str, words: &[String]) -> Result<Vec<String>> {
+    if let Some(option) = words.iter().find(|word| is_option(word)) {
+        return Err(no_option(name, option));
+    }
+    if words.is_empty() {
+        return Err(Failure::usage(format!("{name}: of which file? `{name} PATH`")));
+    }
+    Ok(words.to_vec())
+}
+
+fn list(words: &[String]) -> Result<Command> {
+    let (long, rest) = match words {
+        [option, rest @ ..] if option == "-l" => (true, rest),
+        rest => (false, rest),
+    };
+    match rest {
+        [] => Ok(Command::List { path: "/".into(), long }),
+        [option, ..] if is_option(option) => Err(no_option("ls", option)),
+        [path] => Ok(Command::List { path: path.clone(), long }),
+        _ => Err(Failure::usage("ls: one path at a time")),
+    }
+}
+
+fn echo(words: &[String], target: Option<String>) -> Result<Command> {
+    let Some(path) = target else {
+        return Err(Failure::usage(
+            "echo: to which file? `echo TEXT > PATH`; from another shell: cohsh echo TEXT '>' PATH",
+        ));
+    };
+    let (end, words) = match words {
+        [option, rest @ ..] if option == "-n" => ("", rest),
+        rest => ("\n", rest),
+    };
+    Ok(Command::Echo { text: words.join(" ") + end, path })
+}
+
+fn tail(words: &[String]) -> Result<Command> {
+    let (mut follow, mut lines, mut path) = (false, TAIL_LINES, None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match &**word {
+            "-f" => follow = true,
+            "-n" => {
+                let number = words.next().and_then(|number| number.parse().ok());
+                lines = number.ok_or_else(|| Failure::usage("tail: -n takes a number of lines"))?;
+            }
+            option if is_option(option) => return Err(no_option("tail", option)),
+            _ if path.is_some() => return Err(Failure::usage("tail: one path at a time")),
+            _ => path = Some(word.clone()),
+        }
+    }
+    let path = path.ok_or_else(|| Failure::usage("tail: of which file? `tail PATH`"))?;
+    Ok(Command::Tail { path, follow, lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Result<Command> {
+        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+        Command::of_words(&words)
+    }
+
+    fn echoed(text: &str, path: &str) -> Command {
+        Command::Echo { text: text.into(), path: path.into() }
+    }
+
+    #[test]
+    fn lines_are_commands() {
+        for (line, command) in [
+            ("", Command::Nothing),
+            ("# ls", Command::Nothing),
+            ("help", Command::Help),
+            ("exit", Command::Exit),
+            ("ls", Command::List { path: "/".into(), long: false }),
+            ("ls -l /proc", Command::List { path: "/proc".into(), long: true }),
+            ("cat a 'b c'", Command::Cat { paths: vec!["a".into(), "b c".into()] }),
+            ("stat /", Command::Stat { paths: vec!["/".into()] }),
+            ("echo a  'b  c' > /d", echoed("a b  c\n", "/d")),
+            ("echo a>>/d", echoed("a\n", "/d")),
+            ("echo -n a '>' b > d", echoed("a > b", "d")),
+            ("echo > d", echoed("\n", "d")),
+            ("tail /a", Command::Tail { path: "/a".into(), follow: false, lines: 10 }),
+            ("tail -n 3 -f /a", Command::Tail { path: "/a".into(), follow: true, lines: 3 }),
+        ] {
+            assert_eq!(Command::of_line(line).expect("a command"), command, "{line}");
+        }
+    }
+
+    #[test]
+    fn words_of_another_shell_are_commands() {
+        for (command, expected) in [
+            (&["echo", "hello", ">", "/d"][..], echoed("hello\n", "/d")),
+            (&["echo", "hello", ">>", "d"], echoed("hello\n", "d")),
+            (&["echo", "hello", "/d"], echoed("hello\n", "/d")),
+            (&["echo", "a > b", "/c", ">", "/d"], echoed("a > b /c\n", "/d")),
+            (&["cat", "it's", "#"], Command::Cat { paths: vec!["it's".into(), "#".into()] }),
+        ] {
+            assert_eq!(words(command).expect("a command"), expected, "{command:?}");
+        }
+        assert!(words(&["echo", "hello"]).is_err());
+        assert!(words(&["echo", "hello", "d"]).is_err());
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_what_would_do() {
+        for (line, says) in [
+            ("--rm", "no option --rm"),
+            ("rm /a", "`rm` is no command"),
+            ("ls a b", "one path"),
+            ("ls -x", "no option -x"),
+            ("cat", "`cat PATH`"),
+            ("cat -n a", "no option -n"),
+            ("cat a > b", "only `echo"),
+            ("echo hello", "to which file?"),
+            ("echo hello >", "before the last word"),
+            ("echo a > b c", "before the last word"),
+            ("echo a > b > c", "before the last word"),
+            ("> a", "before the last word"),
+            ("tail", "`tail PATH`"),
+            ("tail -n x a", "-n takes a number"),
+            ("tail a b", "one path"),
+            ("help me", "nothing behind it"),
+            ("cat 'a", "quote is not closed"),
+        ] {
+            let failure = Command::of_line(line).expect_err(line);
+            assert!(failure.to_string().contains(says), "{line}: {failure}");
+            assert_eq!(failure.code(), crate::FAILED);
+        }
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        for name in NAMES {
+            assert!(COMMAND_HELP.contains(&format!("\n  {name} ")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `cohsh`: the hive's shell, as a program.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use cohsh::{COMMAND_HELP, FAILED, Input, Options};
+
+/// Where `./cohesix run` serves the hive.
+const SOCKET: &str = "out/hive.sock";
+
+/// The hive's shell: lists, reads, follows and appends to the hive's files
+///
+/// Without a command it reads lines: with a prompt from a terminal, as a script from anything
+/// else, which stops at the first line that fails. Exit code 0: done; 1: the hive refused; 2:
+/// wrong usage, or no link to the hive.
+#[derive(Debug, Parser)]
+#[command(name = "cohsh", version, after_help = COMMAND_HELP)]
+struct Arguments {
+    /// The hive's unix socket [default: $COHESIX_SOCKET, else out/hive.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Connect by TCP instead
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "socket")]
+    tcp: Option<String>,
+    /// Who attaches
+    #[arg(long, value_name = "NAME", default_value_t = Options::default().uname)]
+    uname: String,
+    /// The tree to attach to [default: the hive's own]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    aname: String,
+    /// Print one JSON object a result, errors too
+    #[arg(long)]
+    json: bool,
+    /// Run the lines of a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["line", "words"])]
+    script: Option<PathBuf>,
+    /// Run one line
+    #[arg(short = 'c', value_name = "LINE", conflicts_with = "words")]
+    line: Option<String>,
+    /// Run one command
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let code = match start(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cohsh: {error:#}");
+            FAILED
+        }
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn start(arguments: Arguments) -> Result<i32> {
+    let Arguments { socket, tcp, uname, aname, json, script, line, words } = arguments;
+    let from_environment = || std::env::var_os("COHESIX_SOCKET").map(PathBuf::from);
+    let socket = socket.or_else(from_environment).unwrap_or_else(|| SOCKET.into());
+    let connect = || match &tcp {
+        Some(address) => cohsh::tcp(address),
+        None => cohsh::unix(&socket),
+    };
+    let input = input(script.as_deref(), line, words)?;
+    Ok(cohsh::run(connect, input, &Options { json, uname, aname }))
+}
+
+fn input(script: Option<&Path>, line: Option<String>, words: Vec<String>) -> Result<Input> {
+    if let Some(path) = script {
+        let name = path.display().to_string();
+        let file = File::open(path)
+            .with_context(|| format!("cannot read the script {name}: check its path"))?;
+        return Ok(Input::Script { name, lines: Box::new(BufReader::new(file)) });
+    }
+    Ok(match line {
+        Some(line) => Input::Line(line),
+        None if !words.is_empty() => Input::Words(words),
+        None if io::stdin().is_terminal() && io::stdout().is_terminal() => Input::Terminal,
+        None => {
+            let lines = Box::new(BufReader::new(io::stdin()));
+            Input::Script { name: "stdin".into(), lines }
+        }
+    })
+}

@@ -1,0 +1,113 @@
+//! The connection of a run: made when it is needed, made anew when it broke.
+
+use std::time::Duration;
+
+use client::{Client, Entry, Who};
+
+use crate::command::{COMMAND_HELP, Command};
+use crate::failure::{Failure, Result};
+use crate::files;
+use crate::output::Output;
+use crate::stream::{Interruptible, Interrupts, Stream};
+use crate::tail;
+use crate::{Options, output};
+
+/// A connection to a hive.
+pub(crate) type Hive = Client<Interruptible>;
+
+/// How long a completion may take.
+const COMPLETION: Duration = Duration::from_secs(2);
+
+/// A run's connection.
+pub(crate) struct Session<'a> {
+    connect: &'a dyn Fn() -> anyhow::Result<Box<dyn Stream>>,
+    who: Who,
+    interrupts: Option<Interrupts>,
+    hive: Option<Hive>,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(
+        connect: &'a dyn Fn() -> anyhow::Result<Box<dyn Stream>>,
+        options: &Options,
+    ) -> Self {
+        let Options { uname, aname, .. } = options.clone();
+        Self { connect, who: Who { uname, aname }, interrupts: None, hive: None }
+    }
+
+    /// Lets Ctrl-C end what a command waits for.
+    pub fn set_interrupts(&mut self, interrupts: Interrupts) {
+        self.interrupts = Some(interrupts);
+    }
+
+    /// Forgets a Ctrl-C that came when no command ran.
+    pub fn clear_interrupts(&self) {
+        if let Some(interrupts) = &self.interrupts {
+            interrupts.clear();
+        }
+    }
+
+    /// The connection, whose answers are waited for as long as `patience` says.
+    fn hive(&mut self, patience: Option<Duration>) -> Result<&mut Hive> {
+        let hive = match self.hive.take() {
+            Some(mut hive) => {
+                hive.stream_mut().set_patience(patience);
+                hive
+            }
+            None => {
+                let stream = (self.connect)().map_err(|error| Failure::no_link(&error))?;
+                let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
+                    .map_err(|error| Failure::no_link(&error.into()))?;
+                stream.set_patience(patience);
+                Client::attach(stream, &self.who)?
+            }
+        };
+        Ok(self.hive.insert(hive))
+    }
+
+    /// Has `work` work with the hive.
+    fn with_hive<T>(
+        &mut self,
+        patience: Option<Duration>,
+        work: impl FnOnce(&mut Hive) -> Result<T>,
+    ) -> Result<T> {
+        let done = self.hive(patience).and_then(work);
+        if done.as_ref().is_err_and(Failure::ends_connection) {
+            self.hive = None;
+        }
+        done
+    }
+
+    /// Runs a command.
+    pub fn execute(&mut self, command: &Command, output: &mut Output) -> Result<()> {
+        match command {
+            Command::Nothing | Command::Exit => Ok(()),
+            Command::Help if output.is_json() => {
+                output.object(&serde_json::json!({ "help": COMMAND_HELP }))
+            }
+            Command::Help => output.text(COMMAND_HELP),
+            _ => self.with_hive(None, |hive| execute(hive, command, output)),
+        }
+    }
+
+    /// What a path that begins with `directory` may go on with.
+    pub fn entries(&mut self, directory: &str) -> Vec<Entry> {
+        let listed = self.with_hive(Some(COMPLETION), |hive| Ok(hive.list(directory)?));
+        let mut entries = listed.unwrap_or_default();
+        entries.retain(|entry| output::is_plain(&entry.name));
+        entries
+    }
+}
+
+fn execute(hive: &mut Hive, command: &Command, output: &mut Output) -> Result<()> {
+    match command {
+        Command::List { path, long } => files::list(hive, path, *long, output),
+        Command::Cat { paths } => paths.iter().try_for_each(|path| files::cat(hive, path, output)),
+        Command::Stat { paths } => {
+            paths.iter().try_for_each(|path| files::stat(hive, path, output))
+        }
+        Command::Echo { text, path } => files::append(hive, path, text.as_bytes(), output),
+        Command::Tail { path, follow, lines } => tail::tail(hive, path, *lines, *follow, output),
+        Command::Nothing | Command::Help | Command::Exit => Ok(()),
+    }
+}

@@ -1,0 +1,148 @@
+//! Streams to a hive, and waits that end early.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::SigId;
+use signal_hook::consts::SIGINT;
+use signal_hook::low_level::{pipe, unregister};
+
+/// A connected stream to a hive: a socket, for a wait on it must end when something else happens.
+pub trait Stream: Read + Write + AsFd {}
+
+impl<S: Read + Write + AsFd> Stream for S {}
+
+/// Connects to the unix socket `path`.
+///
+/// # Errors
+/// Where nobody listens there.
+pub fn unix(path: &Path) -> Result<Box<dyn Stream>> {
+    let stream = UnixStream::connect(path).map_err(|error| {
+        let path = path.display();
+        anyhow!("no hive at {path} ({error}): start one with `./cohesix run`, or give --socket")
+    })?;
+    Ok(Box::new(stream))
+}
+
+/// Connects to the TCP address `HOST:PORT`.
+///
+/// # Errors
+/// Where nobody listens there.
+pub fn tcp(address: &str) -> Result<Box<dyn Stream>> {
+    let stream = TcpStream::connect(address).map_err(|error| {
+        anyhow!("no hive at {address} ({error}): start one with --listen, or give HOST:PORT")
+    })?;
+    // Requests are small and each waits for its answer.
+    stream.set_nodelay(true).context("cannot set up the connection")?;
+    Ok(Box::new(stream))
+}
+
+/// Hears of Ctrl-C for as long as it lives.
+pub(crate) struct Interrupts {
+    told: UnixStream,
+    signal: SigId,
+}
+
+impl Interrupts {
+    pub fn watch() -> io::Result<Self> {
+        let (told, tell) = UnixStream::pair()?;
+        told.set_nonblocking(true)?;
+        let signal = pipe::register(SIGINT, tell)?;
+        Ok(Self { told, signal })
+    }
+
+    /// Forgets what was heard.
+    pub fn clear(&self) {
+        drain(&self.told);
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        unregister(self.signal);
+    }
+}
+
+/// Takes what is there; the stream does not block.
+fn drain(mut told: &UnixStream) {
+    while told.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
+}
+
+/// A stream whose reads end with [`ErrorKind::Interrupted`] at Ctrl-C, or when they have lasted
+/// too long.
+pub(crate) struct Interruptible {
+    stream: Box<dyn Stream>,
+    told: Option<UnixStream>,
+    /// How long a read may last.
+    patience: Option<Duration>,
+}
+
+impl Interruptible {
+    pub fn new(stream: Box<dyn Stream>, interrupts: Option<&Interrupts>) -> io::Result<Self> {
+        let told = interrupts.map(|interrupts| interrupts.told.try_clone()).transpose()?;
+        Ok(Self { stream, told, patience: None })
+    }
+
+    pub fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+    }
+
+    /// Waits until there is something to read. `false` where it is not worth waiting any more.
+    fn wait(&self) -> io::Result<bool> {
+        let end = self.patience.map(|patience| Instant::now() + patience);
+        // Without interrupts the stream stands in for them: the second look at it is the first.
+        let told = self.told.as_ref().map_or(self.stream.as_fd(), AsFd::as_fd);
+        loop {
+            let mut sources = [
+                PollFd::from_borrowed_fd(self.stream.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(told, PollFlags::IN),
+            ];
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut sources, left.as_ref()) {
+                Ok(0) => return Ok(false),
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(told) = &self.told
+                && !sources[1].revents().is_empty()
+            {
+                drain(told);
+                return Ok(false);
+            }
+            return Ok(true);
+        }
+    }
+}
+
+impl Read for Interruptible {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if !self.wait()? {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        loop {
+            match self.stream.read(into) {
+                // By a signal that is none of ours.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Interruptible {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}

@@ -190,6 +190,7 @@ fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
         icount,
         semihosting: payload.semihosting,
         link: payload.link,
+        own_group: false,
     };
     machine.start(qemu)
 }

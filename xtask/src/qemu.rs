@@ -13,6 +13,7 @@ mod running;
 
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -134,6 +135,8 @@ pub struct Machine {
     pub semihosting: bool,
     /// Give the guest a serial port to this process, for 9P: see [`Running::take_link`].
     pub link: bool,
+    /// QEMU does not hear the terminal's Ctrl-C.
+    pub own_group: bool,
 }
 
 impl Machine {
@@ -228,6 +231,9 @@ impl Machine {
         command.fd_mappings(sockets)?;
         if matches!(self.serial, Serial::Pipe { .. }) {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
+        }
+        if self.own_group {
+            command.process_group(0);
         }
         let started = Instant::now();
         let child = command.spawn().with_context(|| {

@@ -5,6 +5,8 @@
 //! the guest reports (the byte NAK). The caller holds the output folder's lock
 //! ([`crate::lock::lock_out`]) from before the build until this returns.
 
+mod shell;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ pub enum Outcome {
     Stopped,
     /// Stopped because of this signal to us.
     Interrupted(i32),
+    /// The shell ended with this exit code.
+    Exited(i32),
 }
 
 impl From<Outcome> for ExitCode {
@@ -61,6 +65,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Stopped => Self::SUCCESS,
+            Outcome::Exited(code) => u8::try_from(code).map_or(Self::FAILURE, Self::from),
             Outcome::Interrupted(signal) => {
                 u8::try_from(128 + signal).map_or(Self::FAILURE, Self::from)
             }
@@ -71,16 +76,20 @@ impl From<Outcome> for ExitCode {
 /// Where a run's serial output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
+    /// A shell on the hive; the serial output goes to the log.
+    Shell,
     Interactive,
     Copy,
     Headless,
 }
 
 impl Mode {
-    fn of(options: &RunOptions, terminal: bool) -> Self {
+    fn of(options: &RunOptions, terminal: bool, link: bool) -> Self {
         match options {
             RunOptions { headless: true, .. } => Self::Headless,
-            RunOptions { for_seconds: None, .. } if terminal => Self::Interactive,
+            RunOptions { for_seconds: Some(_), .. } => Self::Copy,
+            _ if link => Self::Shell,
+            _ if terminal => Self::Interactive,
             _ => Self::Copy,
         }
     }
@@ -90,14 +99,14 @@ impl Mode {
 /// ends by itself too early or with a failing status.
 pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let mode = Mode::of(options, terminal);
+    let mode = Mode::of(options, terminal, payload.link);
     let log = workspace::out().join("serial.log");
     let machine = machine(payload, options, mode, &log)?;
     if options.dry_run {
         println!("{}", machine.command_line(&Qemu::locate()?));
         return Ok(Outcome::Stopped);
     }
-    if mode == Mode::Headless {
+    if matches!(mode, Mode::Headless | Mode::Shell) {
         workspace::create_dir(&workspace::out())?;
         std::fs::write(&log, "").with_context(|| {
             format!(
@@ -111,7 +120,7 @@ pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
     let hive = Hive::serve(&mut running, &workspace::out(), options.listen.as_deref())?;
     match mode {
         Mode::Interactive => eprintln!("The terminal is the VM's console; Ctrl-A X ends it."),
-        Mode::Copy => {}
+        Mode::Copy | Mode::Shell => {}
         Mode::Headless => {
             println!("qemu pid {}\nserial log {}", running.pid(), log.display());
             if let Some(hive) = &hive {
@@ -120,7 +129,10 @@ pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
         }
     }
     if let Some(address) = hive.as_ref().and_then(Hive::tcp) {
-        println!("hive address {address}");
+        eprintln!("hive address {address}");
+    }
+    if let (Mode::Shell, Some(hive)) = (mode, &hive) {
+        return shell::run(&mut running, hive, terminal);
     }
     follow(&mut running, options, mode, &mut io::stdout().lock())
 }
@@ -156,7 +168,7 @@ fn machine(payload: &Payload, options: &RunOptions, mode: Mode, log: &Path) -> R
     let serial = match mode {
         Mode::Interactive => Serial::Stdio,
         Mode::Copy => Serial::Pipe { log: None },
-        Mode::Headless => Serial::Pipe { log: Some(log.to_path_buf()) },
+        Mode::Headless | Mode::Shell => Serial::Pipe { log: Some(log.to_path_buf()) },
     };
     Ok(Machine {
         image: payload.kernel_image.clone(),
@@ -166,6 +178,8 @@ fn machine(payload: &Payload, options: &RunOptions, mode: Mode, log: &Path) -> R
         icount: false,
         semihosting: payload.semihosting,
         link: payload.link,
+        // Ctrl-C is the shell's, not QEMU's.
+        own_group: mode == Mode::Shell,
     })
 }
 
@@ -188,7 +202,7 @@ fn follow(
                     .and_then(|()| output.flush())
                     .context("cannot write the serial output to stdout; QEMU is stopped")?;
             }
-            Some(Event::Line(_) | Event::Sentinel(Sentinel::Passed)) => {}
+            Some(Event::Line(_) | Event::Sentinel(Sentinel::Passed) | Event::Woken) => {}
             Some(Event::Sentinel(Sentinel::Failed)) => {
                 running.quit()?;
                 bail!("the VM reported a failure{}", shown(running, mode));
@@ -221,7 +235,7 @@ fn ended(running: &mut Running, options: &RunOptions, mode: Mode) -> Result<Outc
 fn shown(running: &Running, mode: Mode) -> String {
     match mode {
         Mode::Headless => format!("; its last lines:\n{}", running.last_lines()),
-        Mode::Interactive | Mode::Copy => String::new(),
+        Mode::Interactive | Mode::Copy | Mode::Shell => String::new(),
     }
 }
 

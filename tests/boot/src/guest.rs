@@ -66,5 +66,6 @@ pub fn machine(scratch: &Scratch, text: &[u8], then: Then) -> Machine {
         icount: false,
         semihosting: true,
         link: false,
+        own_group: false,
     }
 }

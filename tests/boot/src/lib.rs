@@ -116,6 +116,7 @@ impl Boot {
             icount: false,
             semihosting: payload.semihosting,
             link: payload.link,
+            own_group: false,
         };
         let running = Qemu::find().and_then(|qemu| machine.start(&qemu));
         Self { running: running.unwrap_or_else(|error| panic!("{error:#}")), _scratch: scratch }

@@ -54,6 +54,8 @@ pub enum Event {
     Line(Line),
     /// The guest told a result.
     Sentinel(Sentinel),
+    /// A [`Running::waker`] was called.
+    Woken,
     /// This process got a signal that asks it to end (after [`Running::watch_signals`]).
     Interrupted(i32),
     /// QEMU has ended, or is just about to.
@@ -130,6 +132,15 @@ impl Running {
         self.child.id()
     }
 
+    /// A function that makes [`Running::next_event`] return [`Event::Woken`].
+    pub fn waker(&self) -> impl Fn() + Send + use<> {
+        let sender = self.sender.clone();
+        move || {
+            // Nobody waits any more where the `Running` is gone.
+            let _ = sender.send(Event::Woken);
+        }
+    }
+
     /// Our end of the guest's serial port for 9P; `None` the second time, and where it has none.
     pub fn take_link(&mut self) -> Option<UnixStream> {
         self.link.take()
@@ -192,7 +203,7 @@ impl Running {
             }
             // Later waits must see the end too.
             Event::End => drop(self.sender.send(Event::End)),
-            Event::Sentinel(_) | Event::Interrupted(_) => {}
+            Event::Sentinel(_) | Event::Interrupted(_) | Event::Woken => {}
         }
         Some(event)
     }
@@ -206,7 +217,7 @@ impl Running {
         loop {
             match self.next_event(Some(deadline)) {
                 Some(Event::Line(line)) if wanted(&line.text) => return Ok(line),
-                Some(Event::Line(_)) => {}
+                Some(Event::Line(_) | Event::Woken) => {}
                 Some(Event::Sentinel(result)) => self.results.push_back(result),
                 other => self.no_more(other)?,
             }
@@ -221,7 +232,7 @@ impl Running {
         loop {
             match self.next_event(Some(deadline)) {
                 Some(Event::Sentinel(result)) => return Ok(result),
-                Some(Event::Line(_)) => {}
+                Some(Event::Line(_) | Event::Woken) => {}
                 other => self.no_more(other)?,
             }
         }

@@ -11,6 +11,7 @@ fn machine() -> Machine {
         icount: false,
         semihosting: false,
         link: false,
+        own_group: false,
     }
 }
 

@@ -38,10 +38,13 @@ fn only_a_terminal_without_a_limit_is_interactive() {
     let plain = RunOptions::default();
     let limited = RunOptions { for_seconds: Some(1), ..RunOptions::default() };
     let headless = RunOptions { headless: true, ..RunOptions::default() };
-    assert_eq!(Mode::of(&plain, true), Mode::Interactive);
-    assert_eq!(Mode::of(&plain, false), Mode::Copy);
-    assert_eq!(Mode::of(&limited, true), Mode::Copy);
-    assert_eq!(Mode::of(&headless, true), Mode::Headless);
+    assert_eq!(Mode::of(&plain, true, false), Mode::Interactive);
+    assert_eq!(Mode::of(&plain, false, false), Mode::Copy);
+    assert_eq!(Mode::of(&limited, true, true), Mode::Copy);
+    assert_eq!(Mode::of(&headless, true, true), Mode::Headless);
+    for terminal in [true, false] {
+        assert_eq!(Mode::of(&plain, terminal, true), Mode::Shell);
+    }
 }
 
 #[test]

@@ -60,6 +60,27 @@ fn images(system: &str) -> PathBuf {
     folder
 }
 
+/// How to run `system`.
+#[must_use]
+pub fn payload(system: &str) -> xtask::run::Payload {
+    let folder = images(system);
+    let Payload { memory_mib, semihosting, link } = settings(&folder);
+    xtask::run::Payload {
+        kernel_image: folder.join("loader.img"),
+        initrd: Some(folder.join("rootfs.cpio")),
+        memory_mib,
+        semihosting,
+        link,
+    }
+}
+
+fn settings(folder: &std::path::Path) -> Payload {
+    match std::fs::read(folder.join("payload.json")) {
+        Ok(json) => serde_json::from_slice(&json).expect("payload.json is well-formed"),
+        Err(_) => Payload::default(),
+    }
+}
+
 /// The boot archive of `system`, for tests that damage it.
 #[must_use]
 pub fn rootfs(system: &str) -> Vec<u8> {
@@ -104,10 +125,7 @@ impl Boot {
 
     fn start_in(scratch: Scratch, system: &str, image: PathBuf, initrd: Option<PathBuf>) -> Self {
         let folder = images(system);
-        let payload = match std::fs::read(folder.join("payload.json")) {
-            Ok(json) => serde_json::from_slice(&json).expect("payload.json is well-formed"),
-            Err(_) => Payload::default(),
-        };
+        let payload = settings(&folder);
         let machine = Machine {
             image,
             initrd,

@@ -1,6 +1,7 @@
 //! `./cohesix run` for any image, so that the tests of `run` need no kernel.
 //!
-//! `run-image IMAGE [--headless] [--for SECONDS]`; the exit status is that of `run`.
+//! `run-image IMAGE|--system NAME [--headless] [--for SECONDS]`; the exit status is that of `run`.
+//! A system is one of those that `./cohesix test` built.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
@@ -21,7 +22,13 @@ fn main() -> ExitCode {
 
 fn start() -> Result<Outcome> {
     let mut arguments = std::env::args().skip(1);
-    let kernel_image = PathBuf::from(arguments.next().context("which image?")?);
+    let first = arguments.next().context("which image?")?;
+    let payload = if first == "--system" {
+        boot_tests::payload(&arguments.next().context("which system?")?)
+    } else {
+        let kernel_image = PathBuf::from(first);
+        Payload { kernel_image, initrd: None, memory_mib: 64, semihosting: true, link: false }
+    };
     let mut options = RunOptions::default();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -32,7 +39,5 @@ fn start() -> Result<Outcome> {
             other => bail!("unknown option {other}"),
         }
     }
-    let payload =
-        Payload { kernel_image, initrd: None, memory_mib: 64, semihosting: true, link: false };
     run(&payload, &options)
 }

@@ -1,6 +1,6 @@
 //! One request and its answer over a stream.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 
 use secure9p_codec::{
@@ -21,6 +21,16 @@ const FLUSH: Tag = Tag(1);
 /// The reply does not answer the request.
 pub(crate) fn unexpected(reply: &Reply<'_>) -> Error {
     Error::Protocol(format!("message {} does not answer the request", reply.kind()))
+}
+
+/// The stream does not work. That the peer is gone is told in several ways.
+fn broken(error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
+            Error::HungUp
+        }
+        _ => Error::Link(error),
+    }
 }
 
 /// A stream with a request at a time.
@@ -126,7 +136,7 @@ impl<S: Read + Write> Transport<S> {
         let length = encode_request(DIALECT, tag, request, room)
             .map_err(|_| Error::Path("too long for one message, or with a NUL"))?;
         let frame = self.output.get(..length).unwrap_or_default();
-        self.stream.write_all(frame).and_then(|()| self.stream.flush()).map_err(Error::Link)
+        self.stream.write_all(frame).and_then(|()| self.stream.flush()).map_err(broken)
     }
 
     /// Waits for the frame with this tag; those with the tag `unwanted` are dropped.
@@ -166,7 +176,7 @@ impl<S: Read + Write> Transport<S> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     return Err(Error::Interrupted);
                 }
-                Err(error) => return Err(Error::Link(error)),
+                Err(error) => return Err(broken(error)),
             }
         }
     }

@@ -1,0 +1,7 @@
+//! The program `cohsh` against the simulator.
+
+mod hive;
+mod program;
+// `setsid`, which makes a pseudo-terminal a program's own, is Linux's.
+#[cfg(target_os = "linux")]
+mod terminal;

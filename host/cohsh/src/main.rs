@@ -13,6 +13,9 @@ use cohsh::{COMMAND_HELP, FAILED, Input, Options};
 /// Where `./cohesix run` serves the hive.
 const SOCKET: &str = "out/hive.sock";
 
+/// [`FAILED`], as it is before there is anything to run.
+const USAGE: u8 = 2;
+
 /// The hive's shell: lists, reads, follows and appends to the hive's files
 ///
 /// Without a command it reads lines: with a prompt from a terminal, as a script from anything
@@ -48,7 +51,18 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let code = match start(Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            // clap says in its first line what is wrong, and a page of usage behind it.
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            eprintln!("cohsh: {line}; `cohsh --help` shows what there is");
+            return ExitCode::from(USAGE);
+        }
+        Err(help) => help.exit(),
+    };
+    let code = match start(arguments) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("cohsh: {error:#}");

@@ -67,6 +67,9 @@ fn wrong_usage_and_no_hive_are_one_line_and_code_2() {
         &["-c", "cat 'open"],
         &["--script", "/nowhere/at/all"],
         &["--nonsense"],
+        &["--socket"],
+        &["--tcp", "localhost:1", "ls"],
+        &["--script", "a", "ls"],
         &["cat", "/proc/boot", "--json"],
     ] {
         let (code, out, err) = hive.run(arguments);

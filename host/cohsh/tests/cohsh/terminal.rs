@@ -24,7 +24,9 @@ struct Terminal {
 
 impl Terminal {
     fn of(hive: &Hive) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // Not for the program to inherit: its terminal would never be gone.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = openpt(flags).expect("a terminal");
         grantpt(&master).expect("ours");
         unlockpt(&master).expect("open");
         let name = ptsname(&master, Vec::new()).expect("a name").into_string().expect("UTF-8");
@@ -75,6 +77,14 @@ impl Terminal {
 
     fn end(mut self) -> Option<i32> {
         self.child.wait().expect("waited for").code()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Where a test failed it runs still.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

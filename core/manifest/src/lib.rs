@@ -6,8 +6,9 @@
 //! to drift. The encoding is postcard's (<https://postcard.jamesmunns.com/wire-format>) behind a
 //! version byte.
 //!
-//! Invariants of a `System` that came out of the checker: component names are unique, every
-//! call edge goes to a higher priority, every image is listed in [`Facts::images`].
+//! Invariants of a `System` that came out of the checker: names of components, names of regions
+//! and transports are unique, every call edge goes to a higher priority, no component is in more
+//! than [`MAX_REGIONS_PER_COMPONENT`] regions, every image is listed in [`Facts::images`].
 //! This crate deliberately lacks TOML: that needs `std` and belongs to the host.
 #![no_std]
 #![forbid(unsafe_code)]

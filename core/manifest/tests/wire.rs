@@ -2,8 +2,8 @@
 
 use manifest::{
     Calls, Capabilities, Component, Components, DecodeError, Device, FORMAT, Facts, Image, Images,
-    Limits, MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, Name, OnPanic, Region, Regions, Selftest, Start,
-    System, Target, Text,
+    Limits, MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, MAX_REGIONS, Mapped, Name, OnPanic, Region,
+    Regions, Selftest, Start, System, TRANSPORTS, Target, Text,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,14 +50,14 @@ fn system() -> System {
 }
 
 fn encode(system: &System) -> Vec<u8> {
-    system.encode(&mut [0; 4096]).unwrap().to_vec()
+    system.encode(&mut [0; 8192]).unwrap().to_vec()
 }
 
-/// The system after `change`, encoded and decoded again.
+/// The system of two components after a `change` of it or its first, encoded and decoded again.
 fn decode_changed(change: impl FnOnce(&mut System, &mut Component)) -> Result<System, DecodeError> {
     let (mut system, mut component) = (system(), component());
     change(&mut system, &mut component);
-    system.components = Components::from_iter([component]);
+    system.components = Components::from_iter([component, self::component()]);
     System::decode(&encode(&system))
 }
 
@@ -107,10 +107,10 @@ fn a_buffer_that_is_too_small_is_an_error() {
 #[test]
 fn values_that_no_manifest_can_have_are_refused() {
     type Change = fn(&mut System, &mut Component);
-    let changes: [(&str, Change); 16] = [
+    let changes: [(&str, Change); 18] = [
         ("a tick of no length", |system, _| system.tick_ms = 0),
         ("a self-test of no component", |system, _| {
-            system.selftest = Some(Selftest { component: 1, cycles: 1, panic: false });
+            system.selftest = Some(Selftest { component: 2, cycles: 1, panic: false });
         }),
         ("the root task's priority", |_, component| component.priority = manifest::ROOT_PRIORITY),
         ("no stack", |_, component| component.stack = 0),
@@ -120,7 +120,7 @@ fn values_that_no_manifest_can_have_are_refused() {
         ("too little memory", |_, component| component.memory = 32 << 10),
         ("too much memory", |_, component| component.memory = 128 << 20),
         ("a call to no component", |_, component| {
-            component.calls = Calls::from_iter([Target::Component(1)]);
+            component.calls = Calls::from_iter([Target::Component(2)]);
         }),
         ("an unknown capability", |_, component| {
             component.capabilities = Capabilities::from_bits_retain(1 << 7);
@@ -131,20 +131,63 @@ fn values_that_no_manifest_can_have_are_refused() {
         ("DMA memory that is no power of two", |_, component| {
             component.device = Some(Device { transport: 31, dma: 3 << 14 });
         }),
-        ("a region of half a page", |system, _| {
-            system.regions = Regions::from_iter([region(2048, [0, 1])]);
+        ("too much DMA memory", |_, component| {
+            component.device = Some(Device { transport: 31, dma: 1 << 21 });
+        }),
+        ("a region of a page and a half", |system, _| {
+            system.regions = Regions::from_iter([region(6 << 10, [0, 1])]);
+        }),
+        ("a region that is too large", |system, _| {
+            system.regions = Regions::from_iter([region((4 << 20) + 4096, [0, 1])]);
         }),
         ("a region with one end", |system, _| {
             system.regions = Regions::from_iter([region(8192, [0, 0])]);
         }),
         ("a region with nobody", |system, _| {
-            system.regions = Regions::from_iter([region(8192, [0, 9])]);
+            system.regions = Regions::from_iter([region(8192, [0, 2])]);
         }),
     ];
-    assert!(decode_changed(|_, _| ()).is_ok());
+    // So each of them is refused for what is changed and nothing else.
+    let sound = decode_changed(|system, component| {
+        component.device = Some(Device { transport: 31, dma: 1 << 16 });
+        system.regions = Regions::from_iter([region(8192, [0, 1])]);
+    });
+    assert!(sound.is_ok());
     for (what, change) in changes {
         assert_eq!(decode_changed(change), Err(DecodeError::Unsound), "{what}");
     }
+}
+
+#[test]
+fn what_is_mapped_is_device_then_dma_then_regions() {
+    let mut system = system();
+    let device = Device { transport: 31, dma: 64 << 10 };
+    system.components = Components::from_iter([
+        component(),
+        Component { device: Some(device), ..component() },
+        component(),
+    ]);
+    let others = region(4 << 10, [0, 2]);
+    let [first, second] = [region(8 << 10, [1, 0]), region(12 << 10, [2, 1])];
+    system.regions = Regions::from_iter([others.clone(), first.clone(), second.clone()]);
+    let mapped: Vec<Mapped> = system.mapped(1).collect();
+    let shared = [
+        Mapped::Region { index: 1, region: &first, side: 0 },
+        Mapped::Region { index: 2, region: &second, side: 1 },
+    ];
+    let own = [Mapped::Device(device), Mapped::Dma(64 << 10)];
+    assert_eq!(mapped, [own, shared].concat());
+    let sizes: Vec<u32> = mapped.iter().map(Mapped::size).collect();
+    assert_eq!(sizes, [4 << 10, 64 << 10, 8 << 10, 12 << 10]);
+    let other: Vec<Mapped> = system.mapped(0).collect();
+    assert_eq!(
+        other,
+        [
+            Mapped::Region { index: 0, region: &others, side: 0 },
+            Mapped::Region { index: 1, region: &first, side: 1 },
+        ]
+    );
+    assert_eq!(system.mapped(3).count(), 0, "no such component");
 }
 
 fn any_name() -> impl Strategy<Value = Name> {
@@ -155,24 +198,67 @@ fn any_text() -> impl Strategy<Value = Text> {
     "[ -~]{0,80}".prop_map(|text| Text::try_from(text.as_str()).unwrap())
 }
 
+fn any_device() -> impl Strategy<Value = Device> {
+    (0..TRANSPORTS, 12..=20_u32).prop_map(|(transport, dma)| Device { transport, dma: 1 << dma })
+}
+
+fn unsound_device() -> impl Strategy<Value = Device> {
+    let transport = (TRANSPORTS..=u8::MAX, 12..=20_u32);
+    let uneven = (0..TRANSPORTS, manifest::DMA)
+        .prop_filter("no power of two", |(_, dma)| !dma.is_power_of_two());
+    let out_of_range = (0..TRANSPORTS, prop_oneof![0..=11_u32, 21..=31_u32]);
+    prop_oneof![
+        transport.prop_map(|(transport, dma)| Device { transport, dma: 1 << dma }),
+        uneven.prop_map(|(transport, dma)| Device { transport, dma }),
+        out_of_range.prop_map(|(transport, dma)| Device { transport, dma: 1 << dma }),
+    ]
+}
+
+/// Two different components of `count`, which is at least two.
+fn any_ends(count: u8) -> impl Strategy<Value = [u8; 2]> {
+    (0..count, 1..count).prop_map(move |(one, apart)| [one, (one + apart) % count])
+}
+
+fn any_region(count: u8) -> impl Strategy<Value = Region> {
+    (any_name(), 1..=1024_u32, any_ends(count)).prop_map(|(name, pages, components)| Region {
+        name,
+        size: pages << 12,
+        components,
+    })
+}
+
+fn unsound_region(count: u8) -> impl Strategy<Value = Region> {
+    let uneven = (1..1024_u32, 1..4096_u32).prop_map(|(pages, rest)| (pages << 12) + rest);
+    let size = prop_oneof![Just(0), uneven, (1025..=0xf_ffff_u32).prop_map(|pages| pages << 12)];
+    let same = (0..count).prop_map(|one| [one, one]);
+    let absent = (0..count, count..=u8::MAX, any::<bool>())
+        .prop_map(|(one, absent, first)| if first { [absent, one] } else { [one, absent] });
+    let fit = (1..=1024_u32).prop_map(|pages| pages << 12);
+    let parts = prop_oneof![(size, any_ends(count)), (fit, prop_oneof![same, absent])];
+    (any_name(), parts).prop_map(|(name, (size, components))| Region { name, size, components })
+}
+
 fn any_component(count: u8) -> impl Strategy<Value = Component> {
     let target = prop_oneof![Just(Target::RootTask), (0..count).prop_map(Target::Component)];
     let numbers = (0..manifest::ROOT_PRIORITY, 16..=26_u32, any::<u64>(), any::<bool>());
     let limits = (0..=15_u8, any::<u32>(), any::<u16>());
     let calls = vec(target, 0..=MAX_CALLS);
-    (any_name(), any_name(), numbers, 1..16_u32, calls, limits).prop_map(
-        |(name, image, (priority, memory, argument, boot), pages, calls, limits)| Component {
-            name,
-            image,
-            priority,
-            stack: pages << 12,
-            memory: 1 << memory,
-            argument,
-            start: if boot { Start::Boot } else { Start::Demand },
-            calls: Calls::from_iter(calls),
-            capabilities: Capabilities::from_bits_truncate(limits.0),
-            device: None,
-            limits: Limits { ttl_ms: limits.1, log_lines_per_s: limits.2 },
+    let device = proptest::option::of(any_device());
+    (any_name(), any_name(), numbers, 1..16_u32, calls, device, limits).prop_map(
+        |(name, image, (priority, memory, argument, boot), pages, calls, device, limits)| {
+            Component {
+                name,
+                image,
+                priority,
+                stack: pages << 12,
+                memory: 1 << memory,
+                argument,
+                start: if boot { Start::Boot } else { Start::Demand },
+                calls: Calls::from_iter(calls),
+                capabilities: Capabilities::from_bits_truncate(limits.0),
+                device,
+                limits: Limits { ttl_ms: limits.1, log_lines_per_s: limits.2 },
+            }
         },
     )
 }
@@ -191,25 +277,41 @@ fn any_facts() -> impl Strategy<Value = Facts> {
 }
 
 fn any_system() -> impl Strategy<Value = System> {
-    let count = 1..=u8::try_from(MAX_COMPONENTS).unwrap();
-    count.prop_flat_map(|count| {
-        let selftest = (0..count, any::<u32>(), any::<bool>());
-        let selftest =
-            selftest.prop_map(|(component, cycles, panic)| Selftest { component, cycles, panic });
-        let numbers = (any::<u32>(), 1..=u32::MAX, any::<bool>());
-        let components = vec(any_component(count), usize::from(count));
-        (any_name(), numbers, proptest::option::of(selftest), components, any_facts()).prop_map(
-            |(name, (memory_mib, tick_ms, halt), selftest, components, facts)| System {
-                name,
-                memory_mib,
-                tick_ms,
-                on_panic: if halt { OnPanic::Halt } else { OnPanic::Exit },
-                selftest,
-                components: Components::from_iter(components),
-                regions: Regions::new(),
-                facts,
-            },
-        )
+    (1..=MAX_COMPONENTS).prop_flat_map(any_system_of)
+}
+
+/// A system with so many components; regions need two.
+fn any_system_of(components: usize) -> impl Strategy<Value = System> {
+    let count = u8::try_from(components).unwrap();
+    let most_regions = if count < 2 { 0 } else { MAX_REGIONS };
+    let selftest = (0..count, any::<u32>(), any::<bool>());
+    let selftest =
+        selftest.prop_map(|(component, cycles, panic)| Selftest { component, cycles, panic });
+    let numbers = (any::<u32>(), 1..=u32::MAX, any::<bool>());
+    let parts = (
+        vec(any_component(count), components),
+        vec(any_region(count.max(2)), 0..=most_regions),
+        any_facts(),
+    );
+    (any_name(), numbers, proptest::option::of(selftest), parts).prop_map(
+        |(name, (memory_mib, tick_ms, halt), selftest, (components, regions, facts))| System {
+            name,
+            memory_mib,
+            tick_ms,
+            on_panic: if halt { OnPanic::Halt } else { OnPanic::Exit },
+            selftest,
+            components: Components::from_iter(components),
+            regions: Regions::from_iter(regions),
+            facts,
+        },
+    )
+}
+
+/// A sound system and a region that it cannot have.
+fn system_and_unsound_region() -> impl Strategy<Value = (System, Region)> {
+    (2..=MAX_COMPONENTS).prop_flat_map(|components| {
+        let count = u8::try_from(components).unwrap();
+        (any_system_of(components), unsound_region(count))
     })
 }
 
@@ -219,9 +321,7 @@ proptest! {
 
     #[test]
     fn what_goes_in_comes_out(system in any_system()) {
-        let mut buffer = [0; 8192];
-        let bytes = system.encode(&mut buffer).unwrap();
-        prop_assert_eq!(System::decode(bytes), Ok(system));
+        prop_assert_eq!(System::decode(&encode(&system)), Ok(system));
     }
 
     /// Never a panic, and whatever is accepted can be encoded and decoded again.
@@ -236,14 +336,35 @@ proptest! {
     /// The same near to what is valid: one byte of an encoding changed.
     #[test]
     fn a_changed_byte_does_no_harm(system in any_system(), at in any::<prop::sample::Index>(), to: u8) {
-        let mut buffer = [0; 8192];
-        let mut bytes = system.encode(&mut buffer).unwrap().to_vec();
+        let mut bytes = encode(&system);
         let at = at.index(bytes.len());
         bytes[at] = to;
         if let Ok(system) = System::decode(&bytes) {
-            let mut buffer = [0; 8192];
-            let bytes = system.encode(&mut buffer).unwrap();
-            prop_assert_eq!(System::decode(bytes), Ok(system));
+            prop_assert_eq!(System::decode(&encode(&system)), Ok(system));
         }
+    }
+
+    #[test]
+    fn one_unsound_device_is_refused(
+        system in any_system(), device in unsound_device(), at in any::<prop::sample::Index>(),
+    ) {
+        let mut system = system;
+        let at = at.index(system.components.len());
+        system.components[at].device = Some(device);
+        prop_assert_eq!(System::decode(&encode(&system)), Err(DecodeError::Unsound));
+    }
+
+    #[test]
+    fn one_unsound_region_is_refused(
+        (system, region) in system_and_unsound_region(), at in any::<prop::sample::Index>(),
+    ) {
+        let mut system = system;
+        if system.regions.is_empty() {
+            system.regions.push(region).unwrap();
+        } else {
+            let at = at.index(system.regions.len());
+            system.regions[at] = region;
+        }
+        prop_assert_eq!(System::decode(&encode(&system)), Err(DecodeError::Unsound));
     }
 }

@@ -109,20 +109,19 @@ fn memory(draft: &Draft, problems: &mut Problems) {
         "{} are there: {memory_mib} MiB less {RESERVED_MIB} MiB for kernel and root task",
         show_size(room)
     );
-    let mut needed = 0;
-    for region in &draft.regions {
-        needed += region.size.map_or(0, |size| u64::from(size.value));
-    }
-    for device in draft.components.iter().filter_map(|one| one.device.as_ref()) {
-        needed += device.dma.map_or(0, |dma| u64::from(dma.value));
-    }
+    let shared = sharing::memory(&draft.components, &draft.regions);
+    let with = match shared {
+        0 => String::new(),
+        bytes => format!(", {} of them for regions and DMA", show_size(bytes)),
+    };
+    let mut needed = shared;
     for component in draft.components.iter().filter(|one| one.start == Some(Start::Boot)) {
         let Some(memory) = component.memory else { continue };
         let before = needed;
         needed += u64::from(memory.value);
         if needed > room && before <= room {
             let needed = show_size(needed);
-            let reason = format!("the components up to here need {needed} at boot, {there}");
+            let reason = format!("the components up to here need {needed} at boot{with}, {there}");
             component.section.report(memory.line, &reason, problems);
         }
     }

@@ -14,16 +14,16 @@ const PAGE: u64 = 4 * value::KIB;
 
 /// `device = { … }` of a component.
 pub(super) struct DeviceDraft {
-    pub(super) transport: Option<At<u8>>,
-    pub(super) dma: Option<At<u32>>,
+    transport: Option<At<u8>>,
+    dma: Option<At<u32>>,
 }
 
 /// `[[region]]`
 pub(super) struct RegionDraft<'t> {
-    pub(super) section: Section<'t>,
+    section: Section<'t>,
     written: Option<At<&'t str>>,
     name: Option<Name>,
-    pub(super) size: Option<At<u32>>,
+    size: Option<At<u32>>,
     between: Option<At<Vec<At<&'t str>>>>,
 }
 
@@ -89,14 +89,25 @@ fn region<'t>(mut section: Section<'t>, problems: &mut Problems) -> RegionDraft<
         };
         value::name(text.value).map_err(report).ok()
     });
-    let between = if section.find("between").is_none() {
-        section.report(section.line, "`between` is missing", problems);
-        None
-    } else {
-        section.texts("between", problems)
-    };
+    let between = between(&section, problems);
     let size = size(&section, problems);
     RegionDraft { written, name, size, between, section }
+}
+
+/// The two ends as they are written; counted here, where one that is there twice is not yet gone.
+fn between<'t>(section: &Section<'t>, problems: &mut Problems) -> Option<At<Vec<At<&'t str>>>> {
+    let Some(found) = section.find("between") else {
+        section.report(section.line, "`between` is missing", problems);
+        return None;
+    };
+    if let DeValue::Array(array) = found.get_ref()
+        && array.len() != 2
+    {
+        let line = problems.line(found.span().start);
+        let reason = format!("`between` must name two components, not {}", array.len());
+        section.report(line, &reason, problems);
+    }
+    section.texts("between", problems)
 }
 
 fn size(section: &Section, problems: &mut Problems) -> Option<At<u32>> {
@@ -160,12 +171,6 @@ fn taken(region: &RegionDraft, earlier: &[RegionDraft], problems: &mut Problems)
 
 fn ends(region: &RegionDraft, components: &[ComponentDraft], problems: &mut Problems) {
     let Some(between) = &region.between else { return };
-    if between.value.len() != 2 {
-        let count = between.value.len();
-        let reason = format!("`between` names {count} components: a region has two");
-        region.section.report(between.line, &reason, problems);
-        return;
-    }
     // A component without a readable name was reported, and may be the one that is meant.
     let complete = components.iter().all(|component| component.written.is_some());
     for end in &between.value {
@@ -175,6 +180,13 @@ fn ends(region: &RegionDraft, components: &[ComponentDraft], problems: &mut Prob
             region.section.report(end.line, &reason, problems);
         }
     }
+}
+
+/// Memory of all regions and devices, in bytes. The root task takes all of it at boot, also what
+/// belongs to a component that starts on demand.
+pub(super) fn memory(components: &[ComponentDraft], regions: &[RegionDraft]) -> u64 {
+    let dma = components.iter().filter_map(|one| one.device.as_ref()?.dma);
+    regions.iter().filter_map(|one| one.size).chain(dma).map(|at| u64::from(at.value)).sum()
 }
 
 impl RegionDraft<'_> {

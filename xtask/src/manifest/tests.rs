@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use ::manifest::{Capabilities, Facts, Limits, OnPanic, Start, System, Target};
+use ::manifest::{Capabilities, Device, Facts, Limits, OnPanic, Start, System, Target};
 
 use super::*;
 use crate::workspace;
@@ -104,6 +104,19 @@ fn every_field_arrives() {
     assert_eq!(client.calls.as_slice(), [Target::Component(0), Target::RootTask]);
     assert_eq!(client.capabilities, Capabilities::all());
     assert_eq!(client.limits, Limits { ttl_ms: 86_400_000, log_lines_per_s: 1000 });
+    assert_eq!(server.device, Some(Device { transport: 31, dma: 1 << 20 }));
+    assert_eq!(client.device, Some(Device { transport: 0, dma: 4 << 10 }));
+    let [link, named_as_the_system] = system.regions.as_slice() else { panic!("two regions") };
+    assert_eq!((link.name.as_str(), link.size, link.components), ("link", 4 << 20, [1, 0]));
+    assert_eq!((named_as_the_system.name.as_str(), named_as_the_system.size), ("system", 4 << 10));
+    assert_eq!(named_as_the_system.components, [0, 1]);
+}
+
+#[test]
+fn without_regions_and_devices_there_are_none() {
+    let checked = load(&workspace::root().join("systems/bench.toml")).unwrap();
+    assert!(checked.regions.is_empty());
+    assert!(checked.components.iter().all(|component| component.device.is_none()));
 }
 
 #[test]

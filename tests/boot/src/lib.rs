@@ -11,6 +11,7 @@ pub mod guest;
 mod report;
 mod scratch;
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -144,6 +145,13 @@ impl Boot {
     #[must_use]
     pub fn started(&self) -> Instant {
         self.running.started()
+    }
+
+    /// Our end of the system's serial port for 9P.
+    #[track_caller]
+    #[must_use]
+    pub fn take_link(&mut self) -> UnixStream {
+        self.running.take_link().expect("the system has a link, and nobody took it before")
     }
 
     /// The lines so far.

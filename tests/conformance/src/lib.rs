@@ -1,0 +1,125 @@
+//! One suite of 9P cases that runs against the simulator and against the booted system.
+//!
+//! A case is a function over a [`Hive`], which gives it fresh connections; [`cases!`] makes two
+//! tests of each, `simulator::CASE` and `vm::CASE`. Every test has a hive of its own, so a case
+//! may look at what is there for all (`/proc/sessions`, `/proc/mem`) and none sees another's. The
+//! cases speak through the public codec and say what is on the wire (numbers, strings) in their
+//! own words rather than through the server's types.
+//!
+//! Nothing sleeps: what takes its time is asked for again, until [`DEADLINE`].
+#![forbid(unsafe_code)]
+
+mod answer;
+mod client;
+mod hostile;
+mod refusal;
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use boot_tests::Boot;
+pub use boot_tests::DEADLINE;
+use link::Link;
+use secure9p_codec::Dialect;
+
+pub use answer::Answer;
+pub use client::{Client, Entry, Mode, frame, packed, raw};
+pub use hostile::{Random, unharmed};
+pub use refusal::{Refusal, refusals};
+
+/// Both dialects, for cases that hold in each.
+pub const DIALECTS: [Dialect; 2] = [Dialect::Plan9, Dialect::Linux];
+
+/// The files that cases use.
+pub const BOOT: &str = "/proc/boot";
+/// A line for each session.
+pub const SESSIONS: &str = "/proc/sessions";
+/// What memory there is.
+pub const MEMORY: &str = "/proc/mem";
+/// A read of it waits until something changes.
+pub const EVENTS: &str = "/proc/events";
+/// Append-only.
+pub const LOG: &str = "/log/queen.log";
+/// Takes commands, one a line.
+pub const CONTROL: &str = "/queen/ctl";
+
+/// The system under test.
+pub enum Hive {
+    /// NineDoor's code in this process.
+    Simulator(Arc<hive_sim::Hive>),
+    /// The system in QEMU, reached over its serial port.
+    Vm {
+        /// `None` once it is being ended.
+        boot: Option<Box<Boot>>,
+        /// Our end of the port.
+        link: Link,
+    },
+}
+
+impl Hive {
+    /// A simulator that has just started.
+    #[must_use]
+    pub fn simulator() -> Self {
+        Self::Simulator(Arc::new(hive_sim::Hive::new()))
+    }
+
+    /// The system `qemu-virt`, just booted.
+    #[track_caller]
+    #[must_use]
+    pub fn vm() -> Self {
+        let mut boot = Boot::start("qemu-virt");
+        let link = Link::start(boot.take_link()).expect("a thread for the link");
+        link.wait_ready(DEADLINE).expect("the hive answers");
+        Self::Vm { boot: Some(Box::new(boot)), link }
+    }
+
+    /// A fresh connection that nothing was said on; waits for a place. A read or write that takes
+    /// longer than [`DEADLINE`] fails.
+    #[must_use]
+    pub fn connect(&self) -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        ours.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        ours.set_write_timeout(Some(DEADLINE)).expect("a socket");
+        match self {
+            Self::Simulator(hive) => hive.attach(theirs).expect("a thread for the connection"),
+            Self::Vm { link, .. } => link.attach(theirs).expect("the hive is there"),
+        }
+        ours
+    }
+}
+
+/// QEMU is ended through its monitor; where the test has failed already, by its process id.
+impl Drop for Hive {
+    fn drop(&mut self) {
+        if let Self::Vm { boot, .. } = self
+            && let Some(boot) = boot.take()
+            && !std::thread::panicking()
+        {
+            boot.quit();
+        }
+    }
+}
+
+/// Makes two tests of each case (`fn(&Hive)`): one on the simulator and one on the booted system.
+#[macro_export]
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod simulator {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case(&$crate::Hive::simulator());
+                }
+            )*
+        }
+
+        mod vm {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case(&$crate::Hive::vm());
+                }
+            )*
+        }
+    };
+}

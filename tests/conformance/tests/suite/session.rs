@@ -1,0 +1,199 @@
+//! version(5), attach(5), and who is attached.
+
+use conformance_tests::{
+    BOOT, Client, DIALECTS, Hive, LOG, Mode, SESSIONS, cases, frame, raw, refusals as r,
+};
+use secure9p_codec::{Dialect, Fid, Qid, Reply, Request, UserId};
+
+cases![
+    sizes_are_negotiated_down_to_8192,
+    sizes_that_are_too_small_are_refused,
+    suffixes_are_stripped_and_strangers_unknown,
+    nothing_goes_before_the_version,
+    a_version_in_the_middle_drops_everything,
+    authentication_is_refused_as_each_dialect_expects,
+    attaching_takes_the_root_only,
+    several_attaches_on_one_connection_are_sessions_of_their_own,
+    sessions_are_shown_and_forgotten,
+    tickets_are_not_shown,
+];
+
+fn sizes_are_negotiated_down_to_8192(hive: &Hive) {
+    for dialect in DIALECTS {
+        for (wanted, got) in [(512, 512), (1000, 1000), (8192, 8192), (65536, 8192), (!0, 8192)] {
+            let mut client = Client::silent(hive, dialect);
+            assert_eq!(client.version(wanted), got);
+            client.attach_as(0, "tester");
+            // What was agreed on holds: for the iounit, and for the longest reply.
+            client.find(1, LOG);
+            assert_eq!(client.open(1, Mode::BOTH).1, got - 24);
+            client.find(2, BOOT);
+            client.open(2, Mode::READ);
+            let most = u64::from(got - 11).min(client.size(2));
+            assert_eq!(client.read(2, 0, u32::MAX).len() as u64, most);
+        }
+    }
+}
+
+fn sizes_that_are_too_small_are_refused(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut client = Client::silent(hive, dialect);
+        for msize in [0, 1, 7, 24, 511] {
+            let request = Request::Version { msize, version: dialect.version() };
+            let answer = client.ask_bytes(&frame(dialect, 0xffff, &request));
+            answer.is_refused(r::SMALL_MESSAGES);
+        }
+        client.version(8192);
+        client.attach_as(0, "tester");
+    }
+}
+
+fn suffixes_are_stripped_and_strangers_unknown(hive: &Hive) {
+    let known = [
+        ("9P2000", "9P2000"),
+        ("9P2000.u", "9P2000"),
+        ("9P2000.Whatever", "9P2000"),
+        ("9P2000.L", "9P2000.L"),
+        ("9P2000.L.Google.7", "9P2000.L"),
+        ("", "unknown"),
+        ("9P", "unknown"),
+        ("9P2000x", "unknown"),
+        ("9P3000", "unknown"),
+        ("9p2000", "unknown"),
+        ("unknown", "unknown"),
+    ];
+    for (wanted, got) in known {
+        let mut client = Client::silent(hive, Dialect::Plan9);
+        let request = Request::Version { msize: 8192, version: wanted };
+        let answer = client.ask_bytes(&frame(Dialect::Plan9, 0xffff, &request));
+        assert_eq!(answer.reply(), Reply::Version { msize: 8192, version: got }, "{wanted:?}");
+        if got == "unknown" {
+            client.refuses(&Request::Clunk { fid: Fid(0) }, r::NO_VERSION);
+            // The client may try again.
+            client.version(8192);
+            client.attach_as(0, "tester");
+        }
+    }
+}
+
+fn nothing_goes_before_the_version(hive: &Hive) {
+    let mut client = Client::silent(hive, Dialect::Plan9);
+    let (fid, afid, n_uname) = (Fid(0), Fid::NONE, UserId::NONE);
+    client.refuses(&Request::Attach { fid, afid, uname: "a", aname: "", n_uname }, r::NO_VERSION);
+    client.refuses(&Request::Flush { oldtag: secure9p_codec::Tag(3) }, r::NO_VERSION);
+    client.ask_bytes(&raw(12, 5, &[0; 8])).is_refused(r::NO_VERSION); // Tlopen
+    client.ask_bytes(&raw(255, 5, b"")).is_refused(r::NO_VERSION);
+    client.version(8192);
+    client.attach_as(0, "tester");
+}
+
+fn a_version_in_the_middle_drops_everything(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut client = Client::attach(hive, dialect);
+        let mut other = Client::attach(hive, dialect);
+        client.open_at(5, conformance_tests::EVENTS, Mode::READ);
+        client.send(9, &Request::Read { fid: Fid(5), offset: 0, count: 100 });
+        client.version(4096);
+        for fid in [0, 5] {
+            client.refuses(&Request::Clunk { fid: Fid(fid) }, r::UNKNOWN_FID);
+        }
+        client.attach_as(0, "again");
+        // The read that waited is forgotten: it is not answered by what it waited for.
+        other.append(LOG, "something\n");
+        assert!(client.cat(LOG).ends_with("something\n"));
+        assert_eq!(client.cat(SESSIONS).matches("user=again\n").count(), 1);
+    }
+    // The other dialect from here on.
+    let mut client = Client::attach(hive, Dialect::Linux);
+    let request = Request::Version { msize: 8192, version: "9P2000" };
+    let answer = client.ask_bytes(&frame(Dialect::Linux, 0xffff, &request));
+    assert_eq!(answer.reply(), Reply::Version { msize: 8192, version: "9P2000" });
+    let stat = client.ask_bytes(&frame(Dialect::Plan9, 1, &Request::Stat { fid: Fid(0) }));
+    assert_eq!(stat.bytes()[4], 107, "an Rerror");
+}
+
+fn authentication_is_refused_as_each_dialect_expects(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut client = Client::negotiated(hive, dialect, 8192);
+        let n_uname = UserId(1000);
+        let auth = Request::Auth { afid: Fid(7), uname: "tester", aname: "", n_uname };
+        client.refuses(&auth, r::NO_AUTH);
+        client.refuses(&Request::Clunk { fid: Fid(7) }, r::UNKNOWN_FID);
+        client.attach_as(0, "tester");
+    }
+}
+
+fn attaching_takes_the_root_only(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut client = Client::negotiated(hive, dialect, 8192);
+        let attach = |fid, afid, aname| {
+            let n_uname = UserId(1000);
+            Request::Attach { fid: Fid(fid), afid, uname: "tester", aname, n_uname }
+        };
+        client.refuses(&attach(0, Fid::NONE, "/proc"), r::NOT_FOUND);
+        client.refuses(&attach(0, Fid::NONE, "nowhere"), r::NOT_FOUND);
+        client.refuses(&attach(0, Fid(3), ""), r::UNKNOWN_FID);
+        client.refuses(&attach(0, Fid(0), ""), r::UNKNOWN_FID);
+        client.refuses(&attach(u32::MAX, Fid::NONE, ""), r::UNKNOWN_FID);
+        for (fid, aname) in [(1, ""), (2, "/"), (u32::MAX - 1, "")] {
+            match client.ask(&attach(fid, Fid::NONE, aname)).reply() {
+                Reply::Attach { qid } => assert_eq!(qid.kind, Qid::DIRECTORY),
+                other => panic!("{other:?}"),
+            }
+        }
+        client.refuses(&attach(1, Fid::NONE, ""), r::FID_IN_USE);
+        // The refusals left nothing: three sessions are there.
+        client.walk(1, 0, "");
+        assert_eq!(client.cat(SESSIONS).lines().count(), 3);
+        drop(client);
+        Client::attach(hive, dialect).until(SESSIONS, |now| now.lines().count() == 1);
+    }
+}
+
+fn several_attaches_on_one_connection_are_sessions_of_their_own(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut client = Client::attach(hive, dialect);
+        for (fid, user) in [(10, "ada"), (20, "bob"), (30, "eve")] {
+            client.attach_as(fid, user);
+        }
+        let shown = client.cat(SESSIONS);
+        assert!(["ada", "bob", "eve"].iter().all(|user| shown.contains(&format!("user={user}\n"))));
+        // A session lives as long as any of its fids.
+        assert_eq!(client.walk(20, 21, "proc").len(), 1);
+        client.clunk(20);
+        client.clunk(10);
+        let shown = client.cat(SESSIONS);
+        assert!(!shown.contains("user=ada\n") && shown.contains("user=bob\n"), "{shown}");
+        client.clunk(21);
+        let shown = client.cat(SESSIONS);
+        assert!(!shown.contains("user=bob\n") && shown.contains("user=eve\n"), "{shown}");
+        assert_eq!(client.walk(30, 31, "log/queen.log").len(), 2);
+    }
+}
+
+fn sessions_are_shown_and_forgotten(hive: &Hive) {
+    let mut watcher = Client::attach(hive, Dialect::Linux);
+    for dialect in DIALECTS {
+        let before = watcher.cat(SESSIONS);
+        let mut visitor = Client::negotiated(hive, dialect, 8192);
+        visitor.attach_as(3, "visitor");
+        let during = watcher.cat(SESSIONS);
+        assert_eq!(during.lines().count(), before.lines().count() + 1);
+        assert!(during.contains("role=queen user=visitor\n"), "{during}");
+        drop(visitor);
+        watcher.until(SESSIONS, |now| now == before);
+    }
+}
+
+fn tickets_are_not_shown(hive: &Hive) {
+    let mut client = Client::attach(hive, Dialect::Linux);
+    let (fid, afid, n_uname) = (Fid(9), Fid::NONE, UserId::NONE);
+    for (uname, aname) in [("cohesix-ticket-00ff.abcd", ""), ("x", "cohesix-ticket-00ff.abcd")] {
+        // Whether it is let in is another matter.
+        let _ = client.ask(&Request::Attach { fid, afid, uname, aname, n_uname });
+    }
+    for path in [SESSIONS, LOG] {
+        let shown = client.cat(path);
+        assert!(!shown.contains("00ff"), "{path}: {shown}");
+    }
+}

@@ -6,6 +6,9 @@
 //! - `opened`: connections begun (link), `ended`: those whose peer is gone (link),
 //!   `closed`: those that the server is done with (server).
 //!
+//! A fourth word tells that a server has taken its side at all: before, nothing can be opened,
+//! because what a server finds open at its start belongs to one that died.
+//!
 //! A connection is there while `opened` and `closed` differ. A lane is free for the next one when
 //! all three are equal, and then both rings are empty: the server drops what it did not read
 //! before it counts a connection as closed, the link what it did not forward before it opens the
@@ -17,7 +20,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crate::{Corrupt, Indices, Reader, Ring, Writer};
 
 /// Words of shared memory per lane.
-pub const WORDS: usize = 8;
+pub const WORDS: usize = 9;
 
 /// The shared parts of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,8 @@ pub struct Lane<'a> {
     closed: &'a AtomicU32,
     /// The server waits for the link to take bytes off the outbound ring.
     blocked: &'a AtomicU32,
+    /// A server has taken its side.
+    served: &'a AtomicU32,
     inbound: Ring<'a>,
     outbound: Ring<'a>,
 }
@@ -42,7 +47,8 @@ impl<'a> Lane<'a> {
         capacity: usize,
     ) -> Option<Self> {
         let words = words.chunks_exact(WORDS).nth(index)?;
-        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, blocked] = words else {
+        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, blocked, served] = words
+        else {
             return None;
         };
         let (inbound, outbound) =
@@ -52,6 +58,7 @@ impl<'a> Lane<'a> {
             ended,
             closed,
             blocked,
+            served,
             inbound: Ring::new(Indices { head: in_head, tail: in_tail }, inbound),
             outbound: Ring::new(Indices { head: out_head, tail: out_tail }, outbound),
         })
@@ -71,11 +78,14 @@ pub struct LinkSide<'a> {
 }
 
 impl<'a> LinkSide<'a> {
-    /// Takes the link's side. A connection from before (of a link that died) is ended.
+    /// Takes the link's side. A connection from before (of a link that died) is ended, and one
+    /// that ends at once is begun: so the lane is free only when the server is there to close it.
+    /// The server has to be told.
     #[must_use]
     pub fn new(lane: Lane<'a>) -> Self {
-        let opened = lane.opened.load(Ordering::Relaxed);
+        let opened = lane.opened.load(Ordering::Relaxed).wrapping_add(1);
         lane.ended.store(opened, Ordering::Release);
+        lane.opened.store(opened, Ordering::Release);
         Self {
             lane,
             opened,
@@ -104,10 +114,11 @@ impl<'a> LinkSide<'a> {
         self.lane.blocked.swap(0, Ordering::AcqRel) != 0
     }
 
-    /// A connection can be opened.
+    /// A connection can be opened: there is a server, and it is done with the last one.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.ended == self.opened && self.server_closed()
+        let served = self.lane.served.load(Ordering::Acquire) != 0;
+        served && self.ended == self.opened && self.server_closed()
     }
 
     /// Begins a connection; the lane must be free.
@@ -136,7 +147,8 @@ pub struct ServerSide<'a> {
 }
 
 impl<'a> ServerSide<'a> {
-    /// Takes the server's side. A connection from before (of a server that died) is closed.
+    /// Takes the server's side. A connection from before (of a server that died, or that was
+    /// not there yet) is closed: the link has to be told.
     #[must_use]
     pub fn new(lane: Lane<'a>) -> Self {
         let mut side = Self {
@@ -148,6 +160,7 @@ impl<'a> ServerSide<'a> {
         if side.is_open() {
             side.close();
         }
+        lane.served.store(1, Ordering::Release);
         side
     }
 
@@ -282,6 +295,15 @@ mod tests {
         link.open();
         let link = LinkSide::new(shared.lane(0));
         assert!(server.is_open() && server.is_ended() && !link.is_free());
+    }
+
+    #[test]
+    fn nothing_opens_before_there_is_a_server() {
+        let shared = Shared::new();
+        let link = LinkSide::new(shared.lane(0));
+        assert!(!link.is_free());
+        let _server = ServerSide::new(shared.lane(0));
+        assert!(link.is_free());
     }
 
     #[test]

@@ -50,6 +50,8 @@ fn lane(region: &Region, index: usize) -> Lane<'static> {
 
 fn serve(mut port: VirtioSerial, region: &Region) -> ! {
     let mut exchange = Exchange::new(core::array::from_fn::<_, CHANNELS, _>(|i| lane(region, i)));
+    // The lanes are free, and the host is greeted, once NineDoor has seen that they are ours.
+    region.ring();
     let mut interrupted = true;
     loop {
         if interrupted {

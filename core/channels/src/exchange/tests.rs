@@ -26,7 +26,15 @@ impl Shared {
         Lane::carve(&self.words, &self.bytes, index, WINDOW as usize).expect("a lane")
     }
 
+    /// The link starts, and the server is there.
     fn exchange(&self) -> Exchange<'_> {
+        let exchange = self.lonely();
+        (0..CHANNELS).for_each(|index| drop(self.server(index)));
+        exchange
+    }
+
+    /// The link starts, before the server does.
+    fn lonely(&self) -> Exchange<'_> {
         Exchange::new(core::array::from_fn(|index| self.lane(index)))
     }
 
@@ -71,6 +79,18 @@ fn greeted(shared: &Shared) -> Exchange<'_> {
 }
 
 const GREETING_BYTES: &[u8] = crate::GREETING;
+
+#[test]
+fn the_host_is_greeted_when_the_server_is_there() {
+    let shared = Shared::new();
+    let mut exchange = shared.lonely();
+    exchange.receive(&hello());
+    assert_eq!(sent(&mut exchange), []);
+    let servers: Vec<_> = (0..CHANNELS).map(|index| shared.server(index)).collect();
+    assert_eq!(sent(&mut exchange), [(Kind::Hello, 0, GREETING_BYTES.to_vec())]);
+    exchange.receive(&frame(3, Kind::Open, b""));
+    assert!(servers[3].is_open() && !servers[3].is_ended() && !servers[2].is_open());
+}
 
 #[test]
 fn bytes_go_both_ways_and_a_close_ends_it() {

@@ -6,9 +6,6 @@
 //! - `opened`: connections begun (link), `ended`: those whose peer is gone (link),
 //!   `closed`: those that the server is done with (server).
 //!
-//! A fourth word tells that a server has taken its side at all: before, nothing can be opened,
-//! because what a server finds open at its start belongs to one that died.
-//!
 //! A connection is there while `opened` and `closed` differ. A lane is free for the next one when
 //! all three are equal, and then both rings are empty: the server drops what it did not read
 //! before it counts a connection as closed, the link what it did not forward before it opens the
@@ -20,7 +17,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crate::{Corrupt, Indices, Reader, Ring, Writer};
 
 /// Words of shared memory per lane.
-pub const WORDS: usize = 9;
+pub const WORDS: usize = 8;
 
 /// The shared parts of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +27,6 @@ pub struct Lane<'a> {
     closed: &'a AtomicU32,
     /// The server waits for the link to take bytes off the outbound ring.
     blocked: &'a AtomicU32,
-    /// A server has taken its side.
-    served: &'a AtomicU32,
     inbound: Ring<'a>,
     outbound: Ring<'a>,
 }
@@ -47,8 +42,7 @@ impl<'a> Lane<'a> {
         capacity: usize,
     ) -> Option<Self> {
         let words = words.chunks_exact(WORDS).nth(index)?;
-        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, blocked, served] = words
-        else {
+        let [opened, ended, closed, in_head, in_tail, out_head, out_tail, blocked] = words else {
             return None;
         };
         let (inbound, outbound) =
@@ -58,7 +52,6 @@ impl<'a> Lane<'a> {
             ended,
             closed,
             blocked,
-            served,
             inbound: Ring::new(Indices { head: in_head, tail: in_tail }, inbound),
             outbound: Ring::new(Indices { head: out_head, tail: out_tail }, outbound),
         })
@@ -114,11 +107,10 @@ impl<'a> LinkSide<'a> {
         self.lane.blocked.swap(0, Ordering::AcqRel) != 0
     }
 
-    /// A connection can be opened: there is a server, and it is done with the last one.
+    /// A connection can be opened.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        let served = self.lane.served.load(Ordering::Acquire) != 0;
-        served && self.ended == self.opened && self.server_closed()
+        self.ended == self.opened && self.server_closed()
     }
 
     /// Begins a connection; the lane must be free.
@@ -160,7 +152,6 @@ impl<'a> ServerSide<'a> {
         if side.is_open() {
             side.close();
         }
-        lane.served.store(1, Ordering::Release);
         side
     }
 

@@ -42,8 +42,6 @@ impl<T: Tree> Lanes<T> {
                 lane.expect("the region has room for every lane: its size is the manifest's");
             Slot { side: ServerSide::new(lane), connection: None }
         });
-        // The link lets nobody in before there is a server.
-        region.ring();
         // Connections that the link began before are closed now.
         region.ring();
         Self { region, slots, next: first }

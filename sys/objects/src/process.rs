@@ -47,11 +47,12 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// The right to call `endpoint`. A call needs Grant: without it the kernel lets the caller
-    /// hang without a reply.
+    /// The right to call `endpoint`, and not to receive from it: what others send there is not
+    /// the caller's. A call needs Grant: without it the kernel lets the caller hang without a
+    /// reply.
     #[must_use]
     pub fn call(slot: u64, endpoint: Endpoint, badge: u64) -> Self {
-        Self { slot, source: endpoint.pointer(), rights: Rights::ALL, badge }
+        Self { slot, source: endpoint.pointer(), rights: Rights::CALL, badge }
     }
 }
 

@@ -99,6 +99,8 @@ impl CNode {
 impl Rights {
     /// Every right.
     pub const ALL: Self = Self(CURRENT.all_rights);
+    /// Send and call, not receive.
+    pub const CALL: Self = Self(CURRENT.all_rights & !Self::READ.0);
 }
 
 impl AsidPool {

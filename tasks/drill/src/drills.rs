@@ -17,6 +17,7 @@ pub fn run(argument: u64) -> u64 {
         5 => overflow_stack(),
         6 => spin(),
         7 => call_empty_slot(),
+        8 => receive_from_others(),
         IDLE => wait(),
         _ => panic!("no drill {argument}"),
     }
@@ -65,6 +66,13 @@ fn call_empty_slot() {
     // No slot at all: the lookup fails, which is a fault.
     let nowhere: Endpoint = Cap::new(abi::slot::COUNT);
     nowhere.call(0, [0; 4], 0);
+}
+
+fn receive_from_others() {
+    // The root task's own endpoint, where others' calls and faults arrive. The capability to it
+    // is for calling only: receiving with it is a fault.
+    let theirs: Endpoint = Cap::new(abi::slot::ROOT);
+    theirs.recv();
 }
 
 fn wait() {

@@ -9,7 +9,7 @@ const PERIOD_S: f64 = 0.2;
 /// The component that faults never; its time to live ends it.
 const LOOP: &str = "endless-loop";
 /// Components that fault, and how.
-const FAULTS: [(&str, &str); 7] = [
+const FAULTS: [(&str, &str); 8] = [
     ("null-read", "vm-read"),
     ("wild-write", "vm-write"),
     ("write-text", "vm-write"),
@@ -17,14 +17,15 @@ const FAULTS: [(&str, &str); 7] = [
     ("illegal-instruction", "illegal-instruction"),
     ("stack-overflow", "vm-write"),
     ("empty-slot", "capability"),
+    ("eavesdropper", "capability"),
 ];
 
-/// Boots and waits until all eight components have been reaped.
+/// Boots and waits until all nine components have been reaped.
 #[track_caller]
 fn drilled() -> Boot {
     let mut boot = Boot::start("drills");
     let mut reaped = BTreeSet::new();
-    boot.wait("all eight components to be reaped", |text| {
+    boot.wait("all nine components to be reaped", |text| {
         if let Some(fields) = Fields::of(text, "reaped") {
             reaped.insert(fields.text("component").to_owned());
         }

@@ -2,7 +2,7 @@
 //!
 //! `quick` is what needs no VM: the repository's rules, the host tests and the scripts' own
 //! tests. Without it the systems of systems/ are built for the chosen kernel and booted by the
-//! tests in tests/boot.
+//! tests in tests/boot and tests/conformance.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -144,7 +144,7 @@ fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(workspace::root())
-        .args(["test", "--locked", "--package", "boot-tests"])
+        .args(["test", "--locked", "--package", "boot-tests", "--package", "conformance-tests"])
         .env("COHESIX_BOOT_IMAGES", std::path::absolute(folder)?)
         .env("COHESIX_KERNEL_IS_UPSTREAM", if kernel.facts.upstream { "1" } else { "0" });
     // A machine per core: QEMU's emulation takes one each.

@@ -141,15 +141,31 @@ fn build_clang(folder: &Path) -> Result<()> {
 }
 
 fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
+    if let Some(name) = &options.only {
+        let listed = boot_test_command(kernel, folder)?.args(["--", "--list", name]).output();
+        let listed = listed.context("cannot start cargo")?;
+        let any =
+            String::from_utf8_lossy(&listed.stdout).lines().any(|line| line.ends_with(": test"));
+        // Where the tests do not build, the run below says so.
+        ensure!(
+            any || !listed.status.success(),
+            "--only {name}: no boot test has that in its name"
+        );
+    }
+    let mut cargo = boot_test_command(kernel, folder)?;
+    // A machine per core: QEMU's emulation takes one each.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cargo.arg("--").args(["--test-threads", &cores.to_string()]);
+    cargo.args(&options.only);
+    status(&mut cargo)
+}
+
+fn boot_test_command(kernel: &Kernel, folder: &Path) -> Result<Command> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(workspace::root())
         .args(["test", "--locked", "--package", "boot-tests", "--package", "conformance-tests"])
         .env("COHESIX_BOOT_IMAGES", std::path::absolute(folder)?)
         .env("COHESIX_KERNEL_IS_UPSTREAM", if kernel.facts.upstream { "1" } else { "0" });
-    // A machine per core: QEMU's emulation takes one each.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    cargo.arg("--").args(["--test-threads", &cores.to_string()]);
-    cargo.args(&options.only);
-    status(&mut cargo)
+    Ok(cargo)
 }

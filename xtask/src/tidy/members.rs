@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fuzz", &["core"]),
     // `./cohesix run` gives the hive a socket and a shell.
     ("xtask", &["core", "host", "sys/sel4-abigen"]),
-    ("tests", &["core", "host", "xtask"]),
+    ("tests", &["core", "host", "tests/boot", "xtask"]),
 ];
 
 /// Where unsafe code may be at all; its amount is [`super::unsafe_budget`]'s.

@@ -60,6 +60,7 @@ fn edges_that_the_layers_allow_pass() {
         ("xtask", "core/manifest"),
         ("xtask", "sys/sel4-abigen"),
         ("tests/boot", "xtask"),
+        ("tests/conformance", "tests/boot"),
         ("tests/boot", "core/manifest"),
     ] {
         let problems = members::check_edges(&member(dir, &[dependency]));

@@ -29,7 +29,9 @@ impl Shared {
     /// The link starts, and the server is there.
     fn exchange(&self) -> Exchange<'_> {
         let exchange = self.lonely();
-        (0..CHANNELS).for_each(|index| drop(self.server(index)));
+        for index in 0..CHANNELS {
+            let _ = self.server(index);
+        }
         exchange
     }
 

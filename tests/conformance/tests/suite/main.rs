@@ -1,4 +1,12 @@
 //! The cases, each on the simulator and on the booted system.
 #![forbid(unsafe_code)]
 
+mod append;
+mod directories;
+mod files;
+mod hostile_fields;
+mod hostile_frames;
+mod many;
 mod session;
+mod waiting;
+mod walk;

@@ -8,7 +8,10 @@ use secure9p_core::{ConnectionId, Error};
 use crate::policy::Role;
 
 /// Most sessions at the same time.
-pub const MAX_SESSIONS: usize = 64;
+pub const MAX_SESSIONS: usize = 96;
+/// Places that are for connections without a session, as many as there can be connections:
+/// however often somebody attaches, all others get in.
+const FIRST: usize = 64;
 /// Most bytes of a user's name that are kept.
 const MAX_USER: usize = 32;
 
@@ -60,6 +63,11 @@ impl Sessions {
     pub fn add(&mut self, connection: ConnectionId, uname: &str) -> Result<SessionId, Error> {
         let known = self.roles.iter().find(|(other, _)| *other == connection);
         let role = known.map_or(Role::Queen, |(_, role)| *role);
+        let live = || self.places.iter().flat_map(|place| &place.session);
+        let again = live().any(|session| session.connection == connection);
+        if again && live().count() + FIRST >= MAX_SESSIONS {
+            return Err(Error::Busy);
+        }
         let free = self.places.iter().position(|place| place.session.is_none());
         let index = free.ok_or(Error::Busy)?;
         let place = self.places.get_mut(index).ok_or(Error::Busy)?;
@@ -133,10 +141,23 @@ mod tests {
     #[test]
     fn there_are_as_many_as_there_are() {
         let mut sessions = Sessions::new();
-        for _ in 0..MAX_SESSIONS {
-            sessions.add(ConnectionId(1), "a").expect("room");
+        for number in 0..MAX_SESSIONS as u32 {
+            sessions.add(ConnectionId(number), "a").expect("room");
         }
-        assert_eq!(sessions.add(ConnectionId(1), "a"), Err(Error::Busy));
+        assert_eq!(sessions.add(ConnectionId(1000), "a"), Err(Error::Busy));
+    }
+
+    #[test]
+    fn who_attaches_again_and_again_keeps_nobody_out() {
+        let mut sessions = Sessions::new();
+        let greedy = [ConnectionId(1), ConnectionId(2)];
+        for connection in greedy.into_iter().cycle().take(MAX_SESSIONS - FIRST) {
+            sessions.add(connection, "greedy").expect("room");
+        }
+        assert_eq!(sessions.add(ConnectionId(1), "greedy"), Err(Error::Busy));
+        for number in 0..FIRST as u32 {
+            sessions.add(ConnectionId(10 + number), "a").expect("room for a first session");
+        }
     }
 
     #[test]

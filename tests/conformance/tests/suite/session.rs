@@ -101,7 +101,7 @@ fn a_version_in_the_middle_drops_everything(hive: &Hive) {
         // The read that waited is forgotten: it is not answered by what it waited for.
         other.append(LOG, "something\n");
         assert!(client.cat(LOG).ends_with("something\n"));
-        assert_eq!(client.cat(SESSIONS).matches("user=again\n").count(), 1);
+        client.until(SESSIONS, |now| now.matches("user=again\n").count() == 1);
     }
     // The other dialect from here on.
     let mut client = Client::attach(hive, Dialect::Linux);
@@ -144,7 +144,7 @@ fn attaching_takes_the_root_only(hive: &Hive) {
         client.refuses(&attach(1, Fid::NONE, ""), r::FID_IN_USE);
         // The refusals left nothing: three sessions are there.
         client.walk(1, 0, "");
-        assert_eq!(client.cat(SESSIONS).lines().count(), 3);
+        client.until(SESSIONS, |now| now.lines().count() == 3);
         drop(client);
         Client::attach(hive, dialect).until(SESSIONS, |now| now.lines().count() == 1);
     }

@@ -4,6 +4,9 @@
 mod append;
 mod directories;
 mod files;
+mod hostile_fields;
+mod hostile_frames;
+mod many;
 mod session;
 mod waiting;
 mod walk;

@@ -9,19 +9,16 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 
 use super::Problems;
-use super::tree::{Tree, any_length};
+use super::tree::Tree;
 
 /// Most lines of a function.
 const MAX_FUNCTION: usize = 70;
 /// Most lines of a file.
 const MAX_FILE: usize = 600;
 
-/// Checks every Rust file; tests and tables may be as long as they need to be.
+/// Checks every Rust file, tests and tables too.
 pub(super) fn check(tree: &Tree) -> Problems {
-    tree.rust()
-        .filter(|(path, _)| !any_length(path))
-        .flat_map(|(path, text)| check_file(path, &text))
-        .collect()
+    tree.rust().flat_map(|(path, text)| check_file(path, &text)).collect()
 }
 
 pub(super) fn check_file(path: &Path, text: &str) -> Problems {

@@ -63,12 +63,3 @@ impl Tree {
         &self.root
     }
 }
-
-/// Tests and tables may be as long as they need to be: files under `tests/`, `tests.rs` and
-/// `tables.rs`.
-pub(super) fn any_length(path: &Path) -> bool {
-    let in_tests =
-        path.parent().is_some_and(|dir| dir.components().any(|c| c.as_os_str() == "tests"));
-    let name = path.file_name().unwrap_or_default();
-    in_tests || name == "tests.rs" || name == "tables.rs"
-}

@@ -36,7 +36,7 @@ pub struct Checked {
     pub tick_ms: u32,
     /// What the root task does once it has panicked.
     pub on_panic: OnPanic,
-    /// Self-tests to run after the components have started.
+    /// Self-tests to run before the components start.
     pub selftest: Option<Selftest>,
     /// Every process apart from the root task, in the file's order.
     pub components: Components,

@@ -37,6 +37,8 @@ pub const REGION: RangeInclusive<u32> = 4 << 10..=4 << 20;
 pub const DMA: RangeInclusive<u32> = 4 << 10..=1 << 20;
 /// Number of virtio-mmio transports of QEMU's `virt` machine.
 pub const TRANSPORTS: u8 = 32;
+/// Transports whose registers share a page, which one component gets as a whole.
+pub const TRANSPORTS_PER_PAGE: u8 = 8;
 /// Memory that a component can be built from, in bytes.
 pub const MEMORY: RangeInclusive<u32> = 64 << 10..=64 << 20;
 /// Priority of the root task (seL4 priorities are 0 to 255).
@@ -66,7 +68,7 @@ pub struct System {
     pub tick_ms: u32,
     /// What the root task does once it has panicked.
     pub on_panic: OnPanic,
-    /// Self-tests to run after the components have started (needs a root task built for it).
+    /// Self-tests to run before the components start (needs a root task built for it).
     pub selftest: Option<Selftest>,
     /// Every process apart from the root task.
     pub components: Components,

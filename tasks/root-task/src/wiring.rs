@@ -75,17 +75,34 @@ impl Wiring {
             // As many places as regions.
             let _ = wiring.regions.push([pages, copies]);
         }
-        for (index, component) in system.components.iter().enumerate() {
+        for index in 0..system.components.len() {
             if system.mapped(index).next().is_none() {
                 continue;
             }
             let notification = object(memory, Object::Notification)?.cap(0);
             wiring.notifications[index] = Some(notification);
-            if let Some(device) = component.device {
-                wiring.devices[index] = Some(wire(device, notification, memory, devices)?);
+        }
+        wiring.wire_all(system, memory, devices)?;
+        Ok(wiring)
+    }
+
+    /// Wires every device, the lowest first: device memory is given out in ascending order.
+    fn wire_all(
+        &mut self,
+        system: &System,
+        memory: &mut Memory<RootCNode>,
+        devices: &mut [DeviceRegion],
+    ) -> Result<(), Error> {
+        let components = system.components.iter().enumerate();
+        let wanted = components.filter_map(|(index, one)| Some((one.device?, index)));
+        let mut wanted: Vec<(Device, usize), MAX_COMPONENTS> = wanted.collect();
+        wanted.sort_unstable_by_key(|(device, _)| device.transport);
+        for (device, index) in wanted {
+            if let Some(notification) = self.notifications[index] {
+                self.devices[index] = Some(wire(device, notification, memory, devices)?);
             }
         }
-        Ok(wiring)
+        Ok(())
     }
 
     /// The part of the component with this index.

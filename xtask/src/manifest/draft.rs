@@ -285,7 +285,8 @@ fn limits(
     problems: &mut Problems,
 ) -> Option<Limits> {
     const LOG_FIELD: &str = "log-lines-per-s";
-    let logs = capabilities.is_some_and(|held| held.value.contains(Capabilities::LOG));
+    let prints = Capabilities::LOG | Capabilities::PING;
+    let logs = capabilities.is_some_and(|held| held.value.intersects(prints));
     // Nothing to count where no line is ever printed.
     let default = if logs { 10 } else { 0 };
     let Some(value) = component.find("limits") else {
@@ -297,7 +298,7 @@ fn limits(
     let lines = section.integer(LOG_FIELD, LOG_LINES, Some(default.into()), problems);
     if section.find(LOG_FIELD).is_some() && capabilities.is_some() && !logs {
         let line = lines.map_or(section.line, |lines| lines.line);
-        let reason = format!("`{LOG_FIELD}` is set, but the capability `log` is not held");
+        let reason = format!("`{LOG_FIELD}` is set, but neither `log` nor `ping` is held");
         section.report(line, &reason, problems);
         return None;
     }

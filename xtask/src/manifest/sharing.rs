@@ -2,6 +2,7 @@
 
 use ::manifest::{
     DMA, Device, MAX_REGIONS, MAX_REGIONS_PER_COMPONENT, Name, REGION, Region, Regions, TRANSPORTS,
+    TRANSPORTS_PER_PAGE,
 };
 use toml::de::DeValue;
 
@@ -155,6 +156,21 @@ fn transports(components: &[ComponentDraft], problems: &mut Problems) {
         if let Some(owner) = owner {
             let reason =
                 format!("transport {} is taken already, on line {}", own.value, owner.line);
+            component.section.report(own.line, &reason, problems);
+            continue;
+        }
+        let page = |transport: u8| transport / TRANSPORTS_PER_PAGE;
+        let near = |other: &At<u8>| page(other.value) == page(own.value);
+        if let Some(near) = earlier.iter().filter_map(transport).find(near) {
+            let first = page(own.value) * TRANSPORTS_PER_PAGE;
+            let reason = format!(
+                "transport {} shares its page of registers with transport {} on line {}: whoever \
+                 has one could use the other; take one outside {first} to {}",
+                own.value,
+                near.value,
+                near.line,
+                first + TRANSPORTS_PER_PAGE - 1
+            );
             component.section.report(own.line, &reason, problems);
         }
     }

@@ -117,6 +117,11 @@ impl Root {
         let word = if message.info.words() > 0 { message.registers[0] } else { 0 };
         match operation {
             Operation::Ping => {
+                // A line of the console, like any other that a component causes.
+                let Ok(suppressed) = self.supervisor.take_log_line(index, timer::now()) else {
+                    return Answer::Word(Status::Busy, 0);
+                };
+                self.print_suppressed(index, suppressed);
                 println!("[root-task] PING {word}");
                 Answer::Word(Status::Ok, word)
             }
@@ -146,6 +151,13 @@ impl Root {
         words[..used].iter().copied().collect()
     }
 
+    fn print_suppressed(&self, index: usize, suppressed: u32) {
+        if suppressed > 0 {
+            let name = &self.system.components[index].name;
+            println!("[{name}] ({suppressed} lines over its limit were refused)");
+        }
+    }
+
     fn log(&mut self, index: usize, message: &Message) -> Status {
         let mut words = [0; MAX_WORDS];
         let mut buffer = [0; MAX_LINE + 8];
@@ -156,10 +168,8 @@ impl Root {
             Ok(suppressed) => suppressed,
             Err(_) => return Status::Busy,
         };
+        self.print_suppressed(index, suppressed);
         let name = &self.system.components[index].name;
-        if suppressed > 0 {
-            println!("[{name}] ({suppressed} lines over its limit were refused)");
-        }
         console::print(format_args!("[{name}] "));
         for character in text.chars() {
             // Nothing a component sends may move the cursor, end the line or look like a

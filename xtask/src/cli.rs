@@ -29,7 +29,7 @@ enum Command {
     Setup,
     /// Build kernel, loader and images into out/
     Build(Build),
-    /// Build and boot; the console is this terminal
+    /// Build and boot; a system with NineDoor gets the shell, another its console
     Run(Run),
     /// Run every test; `quick` leaves out those that boot
     Test(test::Options),

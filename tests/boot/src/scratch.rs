@@ -32,6 +32,7 @@ impl Scratch {
         let mut names = in_use();
         let name = claim(&mut names, &format!("{file}-{}", caller.line()));
         let folder = xtask::workspace::out().join("boot-tests").join(&name);
+        // What a failed test of this run left stays; what is older makes room.
         if folder.exists() {
             std::fs::remove_dir_all(&folder).expect("the last run's folder can be removed");
         }
@@ -69,7 +70,10 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // Held meanwhile, so that nobody makes a folder in the parent that is being removed.
         let mut names = in_use();
-        names.remove(&self.name);
+        // The name of a folder that is kept stays in use, so that no later test takes it.
+        if !std::thread::panicking() {
+            names.remove(&self.name);
+        }
         self.clean();
     }
 }

@@ -18,6 +18,7 @@ mod value;
 
 use std::path::Path;
 
+use ::manifest::workers::Workers;
 use ::manifest::{Component, Components, Facts, Name, OnPanic, Regions, Selftest, System};
 use toml::de::DeTable;
 
@@ -42,6 +43,8 @@ pub struct Checked {
     pub components: Components,
     /// Memory that two components share.
     pub regions: Regions,
+    /// Processes that are spawned on command.
+    pub workers: Option<Workers>,
     /// How the file is called in messages.
     file: String,
     /// Where each component names its image, for [`available_check`].
@@ -59,6 +62,7 @@ impl Checked {
             selftest: self.selftest,
             components: self.components,
             regions: self.regions,
+            workers: self.workers,
             facts,
         }
     }

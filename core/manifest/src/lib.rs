@@ -9,9 +9,12 @@
 //! Invariants of a `System` that came out of the checker: names of components, names of regions
 //! and transports are unique, every call edge goes to a higher priority, no component is in more
 //! than [`MAX_REGIONS_PER_COMPONENT`] regions, every image is listed in [`Facts::images`].
+//! What is said of workers is in [`workers`].
 //! This crate deliberately lacks TOML: that needs `std` and belongs to the host.
 #![no_std]
 #![forbid(unsafe_code)]
+
+pub mod workers;
 
 use core::ops::RangeInclusive;
 
@@ -20,13 +23,13 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 /// Bumped on every change of the types below; a root task refuses any other value.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 /// Most components in one system.
 pub const MAX_COMPONENTS: usize = 16;
 /// Most call edges of one component.
 pub const MAX_CALLS: usize = 8;
-/// Most images in the boot archive: the components', kernel.elf and root-task.
-pub const MAX_IMAGES: usize = MAX_COMPONENTS + 2;
+/// Most images in the boot archive: the components', the workers', kernel.elf and root-task.
+pub const MAX_IMAGES: usize = MAX_COMPONENTS + workers::MAX_KINDS + 2;
 /// Most regions of shared memory in one system.
 pub const MAX_REGIONS: usize = 8;
 /// Most regions that one component shares: it has as many doorbells.
@@ -74,6 +77,8 @@ pub struct System {
     pub components: Components,
     /// Memory that two components share.
     pub regions: Regions,
+    /// Processes that are spawned on command, if the system has any.
+    pub workers: Option<workers::Workers>,
     /// What the build recorded.
     pub facts: Facts,
 }
@@ -177,6 +182,10 @@ bitflags! {
         const EXIT = 4;
         /// What the system is made of and how much is left (`/proc/boot`, `/proc/mem`).
         const FACTS = 8;
+        /// Spawn and kill workers, and hear of their ends.
+        const WORKERS = 16;
+        /// The key that tickets are made with.
+        const TICKETS = 32;
     }
 }
 
@@ -338,6 +347,7 @@ impl System {
         self.tick_ms > 0
             && self.selftest.as_ref().is_none_or(|selftest| selftest.is_sound(count))
             && self.components.iter().all(|component| component.is_sound(count))
+            && self.workers.as_ref().is_none_or(|workers| workers.is_sound(count))
             && self.regions.iter().all(|region| region.is_sound(count))
     }
 }

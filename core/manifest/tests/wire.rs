@@ -39,6 +39,7 @@ fn system() -> System {
         selftest: Some(Selftest { component: 0, cycles: 1000, panic: false }),
         components: Components::from_iter([component()]),
         regions: Regions::new(),
+        workers: None,
         facts: Facts {
             version: text("0.1.0"),
             git: text("0123456789ab"),

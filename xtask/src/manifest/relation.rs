@@ -180,6 +180,7 @@ pub(super) fn assemble(draft: Draft, file: &str) -> Option<Checked> {
         selftest,
         components,
         regions: sharing::assemble(draft.regions, &names)?,
+        workers: None,
         file: file.to_owned(),
         image_lines,
     })

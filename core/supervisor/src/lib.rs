@@ -7,11 +7,19 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
+mod queue;
 mod schedule;
 mod table;
+mod workers;
 
 pub use schedule::{Due, Schedule};
 pub use table::{Refusal, Supervisor};
+pub use workers::{
+    CRASH_WINDOW, Cause, Ended, MOST_CRASHES, Place, Request, SpawnRefusal, WorkerDue, Workers,
+};
 
 /// Nanoseconds per millisecond.
 pub const MILLISECOND: u64 = 1_000_000;

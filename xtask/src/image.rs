@@ -171,6 +171,7 @@ fn check_image(system: &System, index: usize, file: &[u8]) -> Result<()> {
             .map(|mapped| u64::from(mapped.size()).div_ceil(TABLE_SPAN) as u32)
             .sum(),
         serves: true,
+        notified: true,
     };
     match Plan::new(&image, &needs) {
         Ok(_) => Ok(()),

@@ -12,8 +12,9 @@ pub const CNODE_BITS: u32 = 5;
 pub const MAPPINGS: u64 = crate::HIGHEST;
 /// Bytes that one page table covers (2 MiB).
 pub const TABLE_SPAN: u64 = PAGE * 512;
-/// Kernel objects smaller than a page: TCB (2^11), CNode of 32 slots (2^10), endpoint (2^4).
-const SMALL_OBJECTS: u64 = (1 << 11) + (32 << CNODE_BITS) + (1 << 4);
+/// Kernel objects smaller than a page: TCB (2^11), CNode of 32 slots (2^10), endpoint (2^4),
+/// notification (2^5, 2^6 on some kernels).
+const SMALL_OBJECTS: u64 = (1 << 11) + (32 << CNODE_BITS) + (1 << 4) + (1 << 6);
 /// Page tables above the lowest level. The whole address space lies in the first GiB.
 const UPPER_TABLES: u32 = 2;
 
@@ -42,6 +43,8 @@ pub struct Plan {
     pub mapping_tables: u32,
     /// Whether the process serves an endpoint.
     pub serves: bool,
+    /// Whether it has a notification of its own.
+    pub notified: bool,
 }
 
 /// What a process is given besides its image.
@@ -55,12 +58,14 @@ pub struct Needs {
     pub mapping_tables: u32,
     /// Whether it serves an endpoint.
     pub serves: bool,
+    /// Whether it has a notification of its own, which goes with it.
+    pub notified: bool,
 }
 
 impl Plan {
     /// Plans a process.
     pub fn new(image: &Image, needs: &Needs) -> Result<Self, TooBig> {
-        let Needs { stack, memory, mapping_tables, serves } = *needs;
+        let Needs { stack, memory, mapping_tables, serves, notified } = *needs;
         let span = image.span();
         let stack_pages = u64::from(stack).div_ceil(PAGE);
         let stack_bottom = span.end + PAGE;
@@ -79,6 +84,7 @@ impl Plan {
             lowest_tables: lowest_tables as u32,
             mapping_tables,
             serves,
+            notified,
         };
         if plan.bytes() > u64::from(memory) { Err(TooBig(plan.bytes())) } else { Ok(plan) }
     }
@@ -98,7 +104,7 @@ impl Plan {
     /// Number of slots for its objects.
     #[must_use]
     pub fn slots(&self) -> u32 {
-        self.tables() + self.pages() + 2 + u32::from(self.serves)
+        self.tables() + self.pages() + 2 + u32::from(self.serves) + u32::from(self.notified)
     }
 
     /// Untyped memory for its objects, in bytes. Page-sized ones come first, so nothing is lost
@@ -120,7 +126,7 @@ mod tests {
     }
 
     fn plan(image: &Image, stack: u32, memory: u32, serves: bool) -> Result<Plan, TooBig> {
-        Plan::new(image, &Needs { stack, memory, mapping_tables: 0, serves })
+        Plan::new(image, &Needs { stack, memory, mapping_tables: 0, serves, notified: false })
     }
 
     #[test]
@@ -131,7 +137,7 @@ mod tests {
         assert_eq!(plan.stack_top, 0x20_9000);
         assert_eq!(plan.ipc_buffer, 0x20_a000);
         assert_eq!((plan.tables(), plan.pages(), plan.slots()), (4, 9, 16));
-        assert_eq!(plan.bytes(), 13 * 4096 + 2048 + 1024 + 16);
+        assert_eq!(plan.bytes(), 13 * 4096 + 2048 + 1024 + 16 + 64);
     }
 
     #[test]
@@ -142,16 +148,22 @@ mod tests {
 
     #[test]
     fn mappings_cost_their_tables() {
-        let needs = Needs { stack: 0x1000, memory: 1 << 20, mapping_tables: 3, serves: false };
+        let needs = Needs {
+            stack: 0x1000,
+            memory: 1 << 20,
+            mapping_tables: 3,
+            serves: false,
+            notified: true,
+        };
         let with = Plan::new(&image(0x20_0000, 0x1000), &needs).expect("fits");
         let without = plan(&image(0x20_0000, 0x1000), 0x1000, 1 << 20, false).expect("fits");
-        assert_eq!(with.slots(), without.slots() + 3);
+        assert_eq!(with.slots(), without.slots() + 4);
         assert_eq!(with.bytes(), without.bytes() + 3 * 4096);
     }
 
     #[test]
     fn what_does_not_fit_says_how_much_it_needs() {
         let error = plan(&image(0x20_0000, 0x3_0000), 0x4000, 1 << 16, false);
-        assert_eq!(error, Err(TooBig(57 * 4096 + 2048 + 1024 + 16)));
+        assert_eq!(error, Err(TooBig(57 * 4096 + 2048 + 1024 + 16 + 64)));
     }
 }

@@ -3,10 +3,12 @@
 //! The kernel delivers the badge of the capability that was used, so a process cannot lie about
 //! it. seL4 5.0.0 keeps 28 bits of an endpoint's badge; these use 27 and leave the top one to
 //! notifications: bit 27 signal, bit 26 fault, bits 8..26 generation, bits 0..8 index. In a
-//! signal bit 16 is the interrupt of one's own device and bits 0..8 are doorbells.
+//! signal bit 16 is the interrupt of one's own device, bit 17 says that the root task has news, and
+//! bits 0..8 are doorbells.
 
 const SIGNAL: u64 = 1 << 27;
 const DEVICE: u64 = 1 << 16;
+const NEWS: u64 = 1 << 17;
 const DOORBELLS: u64 = 0xff;
 const FAULT: u64 = 1 << 26;
 const GENERATION_SHIFT: u32 = 8;
@@ -44,6 +46,12 @@ impl Signals {
         self.0 & DEVICE != 0
     }
 
+    /// The root task has news: a worker ended, or an alarm is due.
+    #[must_use]
+    pub fn news(self) -> bool {
+        self.0 & NEWS != 0
+    }
+
     /// The doorbell of the region with this number among one's own is among them.
     #[must_use]
     pub fn doorbell(self, region: u32) -> bool {
@@ -65,6 +73,9 @@ pub enum Origin {
 impl Badge {
     /// Badge of the interrupt of one's own device.
     pub const DEVICE: Self = Self(SIGNAL | DEVICE);
+
+    /// Badge of the root task's news.
+    pub const NEWS: Self = Self(SIGNAL | NEWS);
 
     /// Badge of the doorbell that rings at the receiver's region number `region`, below 8.
     #[must_use]
@@ -121,7 +132,10 @@ mod tests {
         assert!(signals.device() && signals.doorbell(0) && signals.doorbell(7));
         assert!(!signals.doorbell(1) && !signals.doorbell(8) && !signals.doorbell(16));
         let Origin::Signal(one) = Badge::doorbell(3).origin() else { panic!("a signal") };
-        assert!(!one.device());
+        assert!(!one.device() && !one.news());
+        let Origin::Signal(news) = Badge::NEWS.origin() else { panic!("a signal") };
+        assert!(news.news() && !news.device() && !(0..8).any(|region| news.doorbell(region)));
+        assert!(Badge::NEWS.0 < 1 << 28);
         assert!(together.0 < 1 << 28);
     }
 

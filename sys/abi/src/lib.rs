@@ -10,6 +10,7 @@ mod badge;
 pub mod frames;
 pub mod service;
 pub mod startup;
+pub mod workers;
 
 pub use badge::{Badge, Origin, ProcessId};
 

@@ -24,10 +24,40 @@ pub enum Operation {
     /// The answer's words 0 to 3: free memory in bytes, memory in bytes that processes were given
     /// at boot, free slots, running components.
     Memory = 5,
+    /// What a spawn may ask for. Word 0: a [`WorkerKind`]. The answer's words are
+    /// [`WorkerLimits`].
+    WorkerLimits = 6,
+    /// Words: a [`WorkerKind`], the period in ms, ticks, ops, seconds to live. The answer's word 0
+    /// is the worker's place, word 1 its number.
+    Spawn = 7,
+    /// Words 0, 1: place and number of a worker. Answered once it is gone.
+    Kill = 8,
+    /// The next worker that ended by itself: see [`Ended`]; no words where there is none.
+    TakeEnded = 9,
+    /// The answer's words 0 to 3: the key of the tickets.
+    TicketKey = 10,
+    /// Word 0: an index. The answer's word 0 is the index of the first process from there on, and
+    /// behind it, as a text, a line about what it holds; no words where there is none.
+    Process = 11,
+    /// Word 0: nanoseconds since the machine's start at which to signal the caller.
+    Alarm = 12,
 }
 
 impl Operation {
-    const ALL: [Self; 5] = [Self::Ping, Self::Log, Self::Exit, Self::BootText, Self::Memory];
+    const ALL: [Self; 12] = [
+        Self::Ping,
+        Self::Log,
+        Self::Exit,
+        Self::BootText,
+        Self::Memory,
+        Self::WorkerLimits,
+        Self::Spawn,
+        Self::Kill,
+        Self::TakeEnded,
+        Self::TicketKey,
+        Self::Process,
+        Self::Alarm,
+    ];
 
     /// Reads a request's label.
     #[must_use]
@@ -49,13 +79,15 @@ pub enum Status {
     Permission = 0x102,
     /// Over a limit; try later.
     Busy = 0x103,
+    /// There is no such thing.
+    NotFound = 0x104,
 }
 
 impl Status {
     /// Reads an answer's label; what no root task sends counts as [`Status::Invalid`].
     #[must_use]
     pub fn from_label(label: u64) -> Self {
-        [Self::Ok, Self::Permission, Self::Busy]
+        [Self::Ok, Self::Permission, Self::Busy, Self::NotFound]
             .into_iter()
             .find(|s| *s as u64 == label)
             .unwrap_or(Self::Invalid)

@@ -7,7 +7,7 @@
 /// Where the list starts in the IPC buffer's page, in bytes.
 pub const OFFSET: usize = 1024;
 /// Most entries.
-pub const MAX_AREAS: usize = 10;
+pub const MAX_AREAS: usize = 11;
 /// Most bytes of a region's name.
 pub const MAX_NAME: usize = 24;
 /// Bytes of an entry.
@@ -24,6 +24,9 @@ pub enum Kind {
     Dma,
     /// Memory that it shares with another process.
     Region,
+    /// Memory for the frames of workers: a worker's own page, or the pages of all workers in the
+    /// order of their places, for the server.
+    Frames,
 }
 
 /// An area of memory.
@@ -83,6 +86,7 @@ impl Area {
             Kind::Device => 1,
             Kind::Dma => 2,
             Kind::Region => 3,
+            Kind::Frames => 4,
         };
         let words = [kind, self.address, self.size, self.physical, u64::from(self.peer)];
         for (place, word) in entry.chunks_exact_mut(8).zip(words) {
@@ -101,6 +105,7 @@ impl Area {
             1 => Kind::Device,
             2 => Kind::Dma,
             3 => Kind::Region,
+            4 => Kind::Frames,
             _ => return None,
         };
         Some(Self {

@@ -4,6 +4,10 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod console;
+#[cfg(target_os = "none")]
+pub mod fw_cfg;
+#[cfg(target_os = "none")]
+pub mod rtc;
 #[cfg(target_arch = "aarch64")]
 pub mod timer;
 #[cfg(target_os = "none")]

@@ -99,6 +99,8 @@ pub struct Recipe<'a> {
     pub notification: Option<Notification>,
     /// For `abi::startup::OFFSET` in the IPC buffer's page.
     pub startup: &'a [u8],
+    /// For `abi::workers::OFFSET` there.
+    pub birth: &'a [u8],
 }
 
 /// A process.
@@ -108,6 +110,7 @@ pub struct Process {
     slots: SlotRange,
     tcb: Tcb,
     endpoint: Option<Endpoint>,
+    notification: Option<Notification>,
     mappings: Vec<SlotRange, MAX_MAPPINGS>,
 }
 
@@ -155,10 +158,10 @@ impl Process {
         };
         let maker = Maker { untyped: memory.untyped(piece), slots, next: 0 };
         match build(maker, window, recipe) {
-            Ok((tcb, endpoint)) => {
+            Ok(Built { tcb, endpoint, notification }) => {
                 let mappings = recipe.mappings.iter().map(|mapping| mapping.pages);
                 let mappings = mappings.take(MAX_MAPPINGS).collect();
-                Ok(Self { piece, slots, tcb, endpoint, mappings })
+                Ok(Self { piece, slots, tcb, endpoint, notification, mappings })
             }
             Err(error) => {
                 unmap(recipe.mappings.iter().map(|mapping| mapping.pages));
@@ -173,6 +176,12 @@ impl Process {
     #[must_use]
     pub fn endpoint(&self) -> Option<Endpoint> {
         self.endpoint
+    }
+
+    /// The notification of its own, which goes with the process.
+    #[must_use]
+    pub fn notification(&self) -> Option<Notification> {
+        self.notification
     }
 
     /// Number of slots of the root CNode that it takes.
@@ -194,12 +203,15 @@ impl Process {
     }
 }
 
+/// What a process is known by afterwards.
+struct Built {
+    tcb: Tcb,
+    endpoint: Option<Endpoint>,
+    notification: Option<Notification>,
+}
+
 /// Makes every object of a process, in order of size, and starts it.
-fn build(
-    mut maker: Maker,
-    window: &mut Window,
-    recipe: &Recipe,
-) -> Result<(Tcb, Option<Endpoint>), Error> {
+fn build(mut maker: Maker, window: &mut Window, recipe: &Recipe) -> Result<Built, Error> {
     let plan = &recipe.plan;
     let vspace: VSpace = maker.one(Object::VSpace)?;
     initial::ASID_POOL.assign(vspace)?;
@@ -215,9 +227,16 @@ fn build(
     }
     let ipc_page: Page = pages.cap(plan.pages() - 1);
     window.fill(ipc_page, abi::startup::OFFSET, recipe.startup, false)?;
+    if !recipe.birth.is_empty() {
+        window.fill(ipc_page, abi::workers::OFFSET, recipe.birth, false)?;
+    }
     map_data(ipc_page, vspace, plan.ipc_buffer)?;
     let tcb: Tcb = maker.one(Object::Tcb)?;
     let cnode: CNode = maker.one(Object::CNode(abi::slot::COUNT_BITS))?;
+    let notification = if plan.notified { Some(maker.one(Object::Notification)?) } else { None };
+    if let Some(own) = notification {
+        cnode.mint(abi::slot::NOTIFICATION, abi::slot::COUNT_BITS, own, Rights::READ, 0)?;
+    }
     let endpoint = if plan.serves { Some(maker.one(Object::Endpoint)?) } else { None };
     if let Some(endpoint) = endpoint {
         cnode.mint(abi::slot::SERVED, abi::slot::COUNT_BITS, endpoint, Rights::READ, 0)?;
@@ -239,7 +258,7 @@ fn build(
     }
     let arguments = [plan.ipc_buffer, recipe.argument];
     tcb.start(&Registers { pc: recipe.image.entry, sp: plan.stack_top, arguments })?;
-    Ok((tcb, endpoint))
+    Ok(Built { tcb, endpoint, notification })
 }
 
 fn map_tables(maker: &mut Maker, vspace: VSpace, plan: &Plan) -> Result<(), Error> {

@@ -43,8 +43,13 @@ impl Window {
         Ok(unsafe { Registers::new(address as usize) })
     }
 
-    /// Copies `data` into `page` from byte `offset` on. The page must be fresh: the kernel gives
-    /// it out zeroed. Code is made visible to instruction fetch.
+    /// Fills a page with zeros that another process has had. `page` must not be mapped.
+    pub fn clear(&mut self, page: Page) -> Result<(), Error> {
+        const ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
+        self.fill(page, 0, &ZEROS, false)
+    }
+
+    /// Copies `data` into `page` from byte `offset` on. Code is made visible to instruction fetch.
     pub fn fill(
         &mut self,
         page: Page,

@@ -34,7 +34,8 @@ pub enum Operation {
     Kill = 8,
     /// The next worker that ended by itself: see [`Ended`]; no words where there is none.
     TakeEnded = 9,
-    /// The answer's words 0 to 3: the key of the tickets.
+    /// The answer's words 0 to 3: the key of the tickets, little-endian; word 4: when the machine
+    /// started, in milliseconds since 1970.
     TicketKey = 10,
     /// Word 0: an index. The answer's word 0 is the index of the first process from there on, and
     /// behind it, as a text, a line about what it holds; no words where there is none.
@@ -81,13 +82,15 @@ pub enum Status {
     Busy = 0x103,
     /// There is no such thing.
     NotFound = 0x104,
+    /// Too many workers crashed in a short time; try in some seconds.
+    Resting = 0x105,
 }
 
 impl Status {
     /// Reads an answer's label; what no root task sends counts as [`Status::Invalid`].
     #[must_use]
     pub fn from_label(label: u64) -> Self {
-        [Self::Ok, Self::Permission, Self::Busy, Self::NotFound]
+        [Self::Ok, Self::Permission, Self::Busy, Self::NotFound, Self::Resting]
             .into_iter()
             .find(|s| *s as u64 == label)
             .unwrap_or(Self::Invalid)

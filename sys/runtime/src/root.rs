@@ -11,7 +11,7 @@ use sel4::bootinfo::BootInfo;
 use sel4::generation::CURRENT;
 
 /// Size of the root task's stack in bytes.
-pub const STACK: usize = 128 * 1024;
+pub const STACK: usize = 256 * 1024;
 /// Size of a page in bytes.
 pub const PAGE: usize = 4096;
 

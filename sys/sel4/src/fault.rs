@@ -97,18 +97,37 @@ impl Fault {
     /// The kind in one word, for logs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
+        Self::kind_of(self.number())
+    }
+
+    /// The kind's number: how one process tells another.
+    #[must_use]
+    pub fn number(&self) -> u64 {
         match self {
-            Self::Capability { .. } => "capability",
-            Self::UnknownSyscall { .. } => "unknown-syscall",
+            Self::Malformed => 0,
+            Self::Capability { .. } => 1,
+            Self::UnknownSyscall { .. } => 2,
             // ESR_EL1.EC 0, "unknown reason": an undefined instruction.
-            Self::UserException { syndrome, .. } if syndrome >> 26 & 0x3f == 0 => {
-                "illegal-instruction"
-            }
-            Self::UserException { .. } => "user-exception",
-            Self::Vm { access: Access::Read, .. } => "vm-read",
-            Self::Vm { access: Access::Write, .. } => "vm-write",
-            Self::Vm { access: Access::Execute, .. } => "vm-execute",
-            Self::Malformed => "malformed",
+            Self::UserException { syndrome, .. } if syndrome >> 26 & 0x3f == 0 => 3,
+            Self::UserException { .. } => 4,
+            Self::Vm { access: Access::Read, .. } => 5,
+            Self::Vm { access: Access::Write, .. } => 6,
+            Self::Vm { access: Access::Execute, .. } => 7,
+        }
+    }
+
+    /// The kind with this number, in one word.
+    #[must_use]
+    pub fn kind_of(number: u64) -> &'static str {
+        match number {
+            1 => "capability",
+            2 => "unknown-syscall",
+            3 => "illegal-instruction",
+            4 => "user-exception",
+            5 => "vm-read",
+            6 => "vm-write",
+            7 => "vm-execute",
+            _ => "malformed",
         }
     }
 

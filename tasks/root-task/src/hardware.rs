@@ -1,7 +1,7 @@
 //! From BootInfo to what the root task works with: memory, console, timer interrupt, endpoint.
 
 use abi::Badge;
-use drivers::{console, timer};
+use drivers::{Registers, console, timer};
 use heapless::Vec;
 use objects::Error;
 use objects::device::Region;
@@ -12,8 +12,14 @@ use objects::window::Window;
 use runtime::root::Surroundings;
 use sel4::{Endpoint, IrqHandler, Notification, Object, Page, Rights, initial};
 
+use crate::tickets::Office;
+
 /// Physical address of the PL011 on QEMU's `virt` machine.
 const UART: u64 = 0x0900_0000;
+/// The same of the PL031, the real-time clock.
+const CLOCK: u64 = 0x0901_0000;
+/// The same of fw_cfg.
+const FW_CFG: u64 = 0x0902_0000;
 /// Where the window lies in this task's address space: inside its first GiB, clear of the image.
 const WINDOW: u64 = 0x3000_0000;
 /// Smallest untyped that is worth keeping: a page.
@@ -28,6 +34,8 @@ pub struct Hardware {
     /// Where everybody's calls and faults arrive.
     pub endpoint: Endpoint,
     pub timer: IrqHandler,
+    /// The tickets' key and the time of day.
+    pub office: Office,
     /// Device memory that is not given out.
     pub devices: Vec<Region, MAX_REGIONS>,
 }
@@ -46,24 +54,29 @@ pub fn take(surroundings: &Surroundings) -> Result<Hardware, Error> {
         }
     }
     let mut window = Window::open(WINDOW, &mut memory)?;
-    attach_console(&mut window, &mut regions, memory.slots())?;
+    // In ascending order: so device memory is given out.
+    console::attach(registers(UART, &mut window, &mut regions, memory.slots())?);
+    let clock = registers(CLOCK, &mut window, &mut regions, memory.slots())?;
+    let secrets = registers(FW_CFG, &mut window, &mut regions, memory.slots())?;
+    let office = Office::open(&secrets, &clock);
     let guard: Page = sel4::Cap::new(bootinfo.user_image_frames().start + surroundings.stack_guard);
     guard.unmap()?;
     initial::TCB.set_priority(manifest::ROOT_PRIORITY)?;
     let (endpoint, notification) = waiting_room(&mut memory)?;
     let timer = timer_interrupt(memory.slots(), notification)?;
-    Ok(Hardware { memory, window, endpoint, timer, devices: regions })
+    Ok(Hardware { memory, window, endpoint, timer, office, devices: regions })
 }
 
-fn attach_console(
+/// Maps the page of registers at the physical `address`.
+fn registers(
+    address: u64,
     window: &mut Window,
     regions: &mut [Region],
     slots: &mut Slots,
-) -> Result<(), Error> {
-    let region = regions.iter_mut().find(|region| region.contains(UART));
-    let page = region.ok_or(Error::NoDevice(UART))?.page(UART, slots)?;
-    console::attach(window.map_device(page)?);
-    Ok(())
+) -> Result<Registers, Error> {
+    let region = regions.iter_mut().find(|region| region.contains(address));
+    let page = region.ok_or(Error::NoDevice(address))?.page(address, slots)?;
+    window.map_device(page)
 }
 
 /// The endpoint that this task waits on, and the notification that is bound to it.

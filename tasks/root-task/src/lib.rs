@@ -20,7 +20,11 @@ pub mod selftest;
 #[cfg(target_os = "none")]
 mod serve;
 #[cfg(target_os = "none")]
+mod tickets;
+#[cfg(target_os = "none")]
 mod wiring;
+#[cfg(target_os = "none")]
+mod workers;
 
 #[cfg(target_os = "none")]
 pub use root::{Root, run};

@@ -1,11 +1,14 @@
 //! The root task's state: start, life and end of processes.
 
+use core::fmt;
+
 use abi::startup::{self, MAX_BYTES};
 use abi::{Badge, ProcessId, slot};
 use drivers::{console, println, timer};
 use elf_image::Image;
 use elf_image::plan::{Needs, Plan};
 use heapless::Vec;
+use manifest::workers::MAX_WORKERS;
 use manifest::{MAX_COMPONENTS, Start, System, Target};
 use objects::Error;
 use objects::memory::Memory;
@@ -13,10 +16,11 @@ use objects::process::{Grant, Mapping, Process, Recipe, RootCNode};
 use objects::window::Window;
 use runtime::root::Surroundings;
 use sel4::{Endpoint, IrqHandler};
-use supervisor::{MILLISECOND, Schedule, Supervisor};
+use supervisor::{MILLISECOND, Schedule, Supervisor, Workers};
 
 use crate::archive::Archive;
 use crate::banner::BootText;
+use crate::tickets::Office;
 use crate::wiring::{Share, Wiring};
 use crate::{banner, hardware, panic};
 
@@ -26,19 +30,29 @@ pub type Selftest = fn(&mut Root, &manifest::Selftest);
 /// The root task.
 pub struct Root {
     pub(crate) memory: Memory<RootCNode>,
-    window: Window,
+    pub(crate) window: Window,
     pub(crate) endpoint: Endpoint,
     pub(crate) timer: IrqHandler,
     pub(crate) system: System,
-    archive: Archive,
-    wiring: Wiring,
+    pub(crate) archive: Archive,
+    pub(crate) wiring: Wiring,
+    pub(crate) office: Office,
     pub(crate) boot_text: BootText,
     pub(crate) memory_at_boot: u64,
     pub(crate) supervisor: Supervisor,
     pub(crate) schedule: Schedule,
-    processes: [Option<Process>; MAX_COMPONENTS],
-    ids: [ProcessId; MAX_COMPONENTS],
+    pub(crate) workers: Workers,
+    /// When the workers' server wants to be told, in nanoseconds since the machine's start.
+    pub(crate) alarm: u64,
+    /// Components first, then workers by place.
+    pub(crate) processes: [Option<Process>; PROCESSES],
+    pub(crate) ids: [ProcessId; PROCESSES],
 }
+
+/// Most processes.
+pub(crate) const PROCESSES: usize = abi::workers::FIRST_INDEX as usize + MAX_WORKERS;
+const _: () = assert!(abi::workers::FIRST_INDEX as usize == MAX_COMPONENTS);
+const _: () = assert!(abi::workers::MAX_WORKERS == MAX_WORKERS);
 
 /// Boots the system and serves it for ever.
 pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
@@ -56,19 +70,23 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
     let free = hardware.memory.free_bytes();
     let boot_text = banner::write(&system, free, now);
     console::print(format_args!("\n{boot_text}"));
+    let kinds = system.workers.as_ref().map(|workers| workers.kinds.clone()).unwrap_or_default();
     let mut root = Root {
         memory: hardware.memory,
         window: hardware.window,
         endpoint: hardware.endpoint,
         timer: hardware.timer,
         supervisor: Supervisor::new(&system.components),
+        workers: Workers::new(&kinds),
+        alarm: u64::MAX,
+        office: hardware.office,
         schedule: Schedule::new(now, u64::from(system.tick_ms) * MILLISECOND),
         system,
         archive,
         wiring,
         boot_text,
         memory_at_boot: free,
-        processes: [const { None }; MAX_COMPONENTS],
+        processes: [const { None }; PROCESSES],
         ids: core::array::from_fn(|index| ProcessId { index: index as u8, generation: 0 }),
     };
     root.print_memory();
@@ -92,6 +110,19 @@ pub(crate) enum StartError {
     Objects(Error),
     /// It calls this component, which does not run.
     NotRunning(usize),
+    /// The system has no workers, or no key for their tickets.
+    NotGranted,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(error) => write!(f, "bad image: {error}"),
+            Self::Objects(error) => write!(f, "{error}"),
+            Self::NotRunning(index) => write!(f, "component {index}, which it calls, does not run"),
+            Self::NotGranted => f.write_str("no workers, or no key for their tickets"),
+        }
+    }
 }
 
 impl From<Error> for StartError {
@@ -116,16 +147,11 @@ impl Root {
             let name = self.system.components[index].name.clone();
             match self.start(index) {
                 Ok(()) => println!("started: component={name}"),
-                Err(StartError::Image(error)) => {
-                    println!("failed: component={name} reason=bad image: {error}");
-                }
-                Err(StartError::Objects(error)) => {
-                    println!("failed: component={name} reason={error}");
-                }
                 Err(StartError::NotRunning(server)) => {
                     let server = &self.system.components[server].name;
                     println!("failed: component={name} reason={server} does not run");
                 }
+                Err(error) => println!("failed: component={name} reason={error}"),
             }
         }
     }
@@ -135,13 +161,17 @@ impl Root {
         let component = &self.system.components[index];
         let image = Image::parse(self.archive.file(&component.image)).map_err(StartError::Image)?;
         let this = Target::Component(index as u8);
-        let serves = self.system.components.iter().any(|other| other.calls.contains(&this));
+        let workers = self.system.workers.as_ref();
+        let serves = self.system.components.iter().any(|other| other.calls.contains(&this))
+            || workers.is_some_and(|workers| usize::from(workers.server) == index);
         let share = self.wiring.share(&self.system, index);
         let needs = Needs {
             stack: component.stack,
             memory: component.memory,
             mapping_tables: share.mappings.iter().map(Mapping::tables).sum(),
             serves,
+            // Its signals arrive at a notification that outlives it.
+            notified: false,
         };
         let plan = Plan::new(&image, &needs).map_err(Error::from)?;
         let id = self.ids[index].successor();
@@ -158,6 +188,7 @@ impl Root {
             mappings: &share.mappings,
             notification: share.notification,
             startup: &startup[..used],
+            birth: &[],
         };
         let process = Process::spawn(&mut self.memory, &mut self.window, &recipe)?;
         self.processes[index] = Some(process);
@@ -196,6 +227,7 @@ impl Root {
         let process = self.processes[index].take()?;
         let slots = process.slot_count();
         process.kill(&mut self.memory);
+        // Of a worker the supervisor's own table knows.
         self.supervisor.ended(index);
         Some(slots)
     }
@@ -227,12 +259,13 @@ impl Root {
 
     /// The instruction at `address` of a component, as its image has it.
     pub(crate) fn instruction(&self, index: usize, address: u64) -> Option<u32> {
-        let file = self.archive.file(&self.system.components[index].image);
+        let file = self.archive.file(&self.system.components.get(index)?.image);
         Image::parse(file).ok()?.instruction(address)
     }
 
     /// Sets the timer to whatever comes next.
     pub(crate) fn arm(&self) {
-        timer::arm(self.schedule.next().min(self.supervisor.next_deadline()));
+        let others = self.supervisor.next_deadline().min(self.workers.next_due()).min(self.alarm);
+        timer::arm(self.schedule.next().min(others));
     }
 }

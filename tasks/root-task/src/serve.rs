@@ -11,6 +11,7 @@ use sel4::syscall::Message;
 use supervisor::Refusal;
 
 use crate::root::Root;
+use crate::workers;
 
 /// Ticks that are printed one by one when several are due at once.
 const MAX_CATCH_UP: u64 = 3;
@@ -23,6 +24,13 @@ pub(crate) enum Answer {
     Word(Status, u64),
     /// A text or a few words.
     Words(Vec<u64, TEXT_WORDS>),
+}
+
+impl Answer {
+    /// As many words as fit a message.
+    pub(crate) fn words(words: &[u64]) -> Self {
+        Self::Words(words.iter().copied().take(TEXT_WORDS).collect())
+    }
 }
 
 impl Root {
@@ -64,6 +72,7 @@ impl Root {
             println!("killed: component={} reason=ttl", self.system.components[index].name);
             self.reap(index);
         }
+        self.on_worker_time(now);
         if let Some(due) = self.schedule.due(now) {
             let first = due.tick - due.missed.min(MAX_CATCH_UP - 1);
             if due.missed >= MAX_CATCH_UP {
@@ -78,11 +87,17 @@ impl Root {
 
     fn on_fault(&mut self, id: ProcessId, message: &Message) {
         let index = usize::from(id.index);
+        let mut words = [0; MAX_WORDS];
+        let fault = Fault::decode(message.info, message.words(&mut words));
+        if let Some(place) = workers::place(id) {
+            if self.is_worker(id, place) {
+                self.on_worker_fault(place, &fault);
+            }
+            return;
+        }
         if !self.supervisor.is_current(index, id.generation) {
             return;
         }
-        let mut words = [0; MAX_WORDS];
-        let fault = Fault::decode(message.info, message.words(&mut words));
         let name = &self.system.components[index].name;
         let (kind, address, ip) = (fault.kind(), fault.address(), fault.ip());
         match self.instruction(index, ip) {
@@ -99,6 +114,9 @@ impl Root {
     }
 
     fn on_call(&mut self, id: ProcessId, message: &Message) -> Answer {
+        if let Some(place) = workers::place(id) {
+            return self.on_worker_call(id, place, message);
+        }
         let index = usize::from(id.index);
         let Some(operation) = Operation::from_label(message.info.label()) else {
             return Answer::Word(Status::Invalid, 0);
@@ -107,7 +125,13 @@ impl Root {
             Operation::Ping => Capabilities::PING,
             Operation::Log => Capabilities::LOG,
             Operation::Exit => Capabilities::EXIT,
-            Operation::BootText | Operation::Memory => Capabilities::FACTS,
+            Operation::BootText | Operation::Memory | Operation::Process => Capabilities::FACTS,
+            Operation::WorkerLimits
+            | Operation::Spawn
+            | Operation::Kill
+            | Operation::TakeEnded
+            | Operation::Alarm => Capabilities::WORKERS,
+            Operation::TicketKey => Capabilities::TICKETS,
         };
         match self.supervisor.allow(index, id.generation, capability) {
             Err(Refusal::Stale) => return Answer::None,
@@ -115,7 +139,19 @@ impl Root {
             Ok(()) => {}
         }
         let word = if message.info.words() > 0 { message.registers[0] } else { 0 };
+        let mut words = [0; MAX_WORDS];
         match operation {
+            Operation::WorkerLimits => self.worker_limits(word),
+            Operation::Spawn => self.spawn(message.words(&mut words)),
+            Operation::Kill => self.kill_worker(message.words(&mut words)),
+            Operation::TakeEnded => self.take_ended(),
+            Operation::TicketKey => self.ticket_key(),
+            Operation::Process => self.process_line(word),
+            Operation::Alarm => {
+                self.alarm = word;
+                self.arm();
+                Answer::Word(Status::Ok, 0)
+            }
             Operation::Ping => {
                 // A line of the console, like any other that a component causes.
                 let Ok(suppressed) = self.supervisor.take_log_line(index, timer::now()) else {

@@ -9,6 +9,7 @@ use abi::{Badge, slot};
 use elf_image::PAGE;
 use elf_image::plan::{MAPPINGS, TABLE_SPAN};
 use heapless::Vec;
+use manifest::workers::Workers;
 use manifest::{Device, MAX_COMPONENTS, MAX_REGIONS, Mapped, System};
 use objects::Error;
 use objects::device::Region as DeviceRegion;
@@ -17,6 +18,7 @@ use objects::process::{Grant, MAX_MAPPINGS, Mapping, RootCNode};
 use sel4::{
     IrqHandler, Notification, Object, Page, Rights, SlotRange, Untyped, VmAttributes, initial,
 };
+use supervisor::Place;
 
 /// Physical address of the first virtio-mmio transport on QEMU's `virt` machine.
 const VIRTIO: u64 = 0x0a00_0000;
@@ -42,6 +44,10 @@ pub struct Wiring {
     /// Each side's capabilities to each region's pages.
     regions: Vec<[SlotRange; 2], MAX_REGIONS>,
     devices: [Option<Wired>; MAX_COMPONENTS],
+    /// The workers' frames: the server's capabilities to the pages, and the workers'.
+    frames: Option<[SlotRange; 2]>,
+    /// Tells the workers' server that there is news.
+    pub news: Option<Notification>,
 }
 
 /// What one process gets of it.
@@ -68,6 +74,8 @@ impl Wiring {
             notifications: [None; MAX_COMPONENTS],
             regions: Vec::new(),
             devices: [None; MAX_COMPONENTS],
+            frames: None,
+            news: None,
         };
         for region in &system.regions {
             let pages = pages(memory, region.size)?;
@@ -76,13 +84,16 @@ impl Wiring {
             let _ = wiring.regions.push([pages, copies]);
         }
         for index in 0..system.components.len() {
-            if system.mapped(index).next().is_none() {
+            if system.mapped(index).next().is_none() && !serves_workers(system, index) {
                 continue;
             }
             let notification = object(memory, Object::Notification)?.cap(0);
             wiring.notifications[index] = Some(notification);
         }
         wiring.wire_all(system, memory, devices)?;
+        if let Some(workers) = &system.workers {
+            wiring.wire_workers(workers, memory)?;
+        }
         Ok(wiring)
     }
 
@@ -103,6 +114,31 @@ impl Wiring {
             }
         }
         Ok(())
+    }
+
+    /// Makes the pages of frames and the server's signal.
+    fn wire_workers(
+        &mut self,
+        workers: &Workers,
+        memory: &mut Memory<RootCNode>,
+    ) -> Result<(), Error> {
+        // MAX_WORKERS pages fit 32 bits by far.
+        let pages = pages(memory, workers.places() as u32 * PAGE as u32)?;
+        self.frames = Some([pages, copies(memory, pages)?]);
+        if let Some(notification) = self.notifications[usize::from(workers.server)] {
+            let slot = memory.slots().take(1)?;
+            let news: Notification = slot.cap(0);
+            initial::CNODE.mint(news.pointer(), 64, notification, Rights::WRITE, Badge::NEWS.0)?;
+            self.news = Some(news);
+        }
+        Ok(())
+    }
+
+    /// The page of frames of the worker in this place, as the worker gets it.
+    pub fn frame(&self, place: Place) -> Option<SlotRange> {
+        let [_, copies] = self.frames?;
+        let first = copies.first + u64::from(place.0);
+        (u32::from(place.0) < copies.count).then_some(SlotRange { first, count: 1 })
     }
 
     /// The part of the component with this index.
@@ -137,11 +173,11 @@ impl Wiring {
                     (area, self.regions[index][side], VmAttributes::DATA)
                 }
             };
-            let mapping = Mapping { address, pages, attributes };
-            address += u64::from(mapping.tables()) * TABLE_SPAN;
-            // The manifest's limits are below these capacities.
-            let _ = share.mappings.push(mapping);
-            let _ = share.areas.push(area);
+            address = share.map(area, pages, attributes);
+        }
+        if let (true, Some([pages, _])) = (serves_workers(system, component), self.frames) {
+            let size = u64::from(pages.count) * PAGE;
+            share.map(Area::new(Kind::Frames, address, size), pages, VmAttributes::DATA);
         }
         share
     }
@@ -160,7 +196,21 @@ impl Wiring {
     }
 }
 
+fn serves_workers(system: &System, component: usize) -> bool {
+    system.workers.as_ref().is_some_and(|workers| usize::from(workers.server) == component)
+}
+
 impl Share {
+    /// Adds an area of `pages`, which starts in the first of them, and returns the address behind
+    /// its tables.
+    fn map(&mut self, area: Area, pages: SlotRange, attributes: VmAttributes) -> u64 {
+        let mapping = Mapping { address: area.address - area.address % PAGE, pages, attributes };
+        // The manifest's limits are below these capacities.
+        let _ = self.mappings.push(mapping);
+        let _ = self.areas.push(area);
+        mapping.address + u64::from(mapping.tables()) * TABLE_SPAN
+    }
+
     fn grant<T>(&mut self, slot: u64, source: sel4::Cap<T>, rights: Rights, badge: u64) {
         // The manifest's limits are below the capacity.
         let _ = self.grants.push(Grant { slot, source: source.pointer(), rights, badge });

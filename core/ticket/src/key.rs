@@ -37,6 +37,18 @@ impl Key {
         Self::from_secret(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
+    /// A key that [`Self::as_bytes`] gave, in another process.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key itself, to hand it to another process that checks tickets.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     fn mac(&self, claims: &[u8]) -> Hash {
         blake3::keyed_hash(&self.0, claims)
     }

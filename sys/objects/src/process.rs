@@ -111,6 +111,8 @@ pub struct Process {
     tcb: Tcb,
     endpoint: Option<Endpoint>,
     notification: Option<Notification>,
+    plan: Plan,
+    memory_bits: u8,
     mappings: Vec<SlotRange, MAX_MAPPINGS>,
 }
 
@@ -161,7 +163,8 @@ impl Process {
             Ok(Built { tcb, endpoint, notification }) => {
                 let mappings = recipe.mappings.iter().map(|mapping| mapping.pages);
                 let mappings = mappings.take(MAX_MAPPINGS).collect();
-                Ok(Self { piece, slots, tcb, endpoint, notification, mappings })
+                let (plan, memory_bits) = (recipe.plan, recipe.memory_bits);
+                Ok(Self { piece, slots, tcb, endpoint, notification, plan, memory_bits, mappings })
             }
             Err(error) => {
                 unmap(recipe.mappings.iter().map(|mapping| mapping.pages));
@@ -182,6 +185,24 @@ impl Process {
     #[must_use]
     pub fn notification(&self) -> Option<Notification> {
         self.notification
+    }
+
+    /// What was made for it.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The untyped memory that it was made from, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        1 << self.memory_bits
+    }
+
+    /// Pages that are mapped for it and that are not its own.
+    #[must_use]
+    pub fn shared_pages(&self) -> u32 {
+        self.mappings.iter().map(|pages| pages.count).sum()
     }
 
     /// Number of slots of the root CNode that it takes.

@@ -15,6 +15,8 @@ pub mod root;
 pub mod semihosting;
 #[cfg(target_os = "none")]
 pub mod service;
+#[cfg(target_os = "none")]
+pub mod workers;
 
 /// Makes `$main`, a `fn(argument: u64) -> u64`, the start of a component. What it returns is the
 /// component's exit code. A panic is logged and ends the component with code 101.

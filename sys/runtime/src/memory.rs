@@ -4,6 +4,7 @@ use core::slice;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use abi::startup::{Area, Kind, MAX_AREAS, MAX_BYTES, OFFSET, areas};
+use abi::workers::{self, Birth};
 use drivers::Registers;
 use drivers::virtio_serial::Dma;
 use heapless::Vec;
@@ -106,6 +107,31 @@ impl Given {
             }
         }
     }
+}
+
+impl Given {
+    /// Pages for frames of workers, in units of eight bytes.
+    ///
+    /// # Panics
+    /// Where it is something else.
+    #[must_use]
+    pub fn frames(self) -> &'static [AtomicU64] {
+        assert_eq!(self.0.kind, Kind::Frames);
+        let (address, size) = (self.0.address as *const AtomicU64, self.0.size as usize / 8);
+        // SAFETY: the root task mapped the pages there for good. The process on the other side
+        // writes to them at any time, which atomics allow; they are all anybody here sees of them.
+        unsafe { slice::from_raw_parts(address, size) }
+    }
+}
+
+/// What this worker was told at its start; `None` where it is no worker.
+#[must_use]
+pub fn birth() -> Option<Birth> {
+    let buffer = with_ipc_buffer(|buffer| core::ptr::from_mut(buffer).cast::<u8>().cast_const());
+    // SAFETY: as for `take`: the root task wrote it before this process started, into the same page
+    // behind the list of areas.
+    let bytes = unsafe { &*buffer.add(workers::OFFSET).cast::<[u8; workers::SIZE]>() };
+    Birth::decode(bytes).filter(|birth| birth.number > 0)
 }
 
 /// Copies bytes out of shared memory, as many as `into` has and `units` hold.

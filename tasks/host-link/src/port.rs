@@ -24,7 +24,7 @@ pub fn run(_argument: u64) -> u64 {
             Kind::Device => registers = Some(given.registers()),
             Kind::Dma => dma = Some(given.dma()),
             Kind::Region if given.area().is_region(REGION) => region = Some(given.region(0)),
-            Kind::Region => {}
+            Kind::Region | Kind::Frames => {}
         }
     }
     let (Some(registers), Some(dma), Some(region)) = (registers, dma, region) else {

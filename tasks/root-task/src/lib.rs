@@ -10,6 +10,8 @@ mod archive;
 #[cfg(target_os = "none")]
 mod banner;
 #[cfg(target_os = "none")]
+mod book;
+#[cfg(target_os = "none")]
 mod hardware;
 #[cfg(target_os = "none")]
 mod panic;

@@ -23,13 +23,13 @@ pub(crate) enum Answer {
     /// Status and one word.
     Word(Status, u64),
     /// A text or a few words.
-    Words(Vec<u64, TEXT_WORDS>),
+    Words(Vec<u64, { TEXT_WORDS + 1 }>),
 }
 
 impl Answer {
     /// As many words as fit a message.
     pub(crate) fn words(words: &[u64]) -> Self {
-        Self::Words(words.iter().copied().take(TEXT_WORDS).collect())
+        Self::Words(words.iter().copied().take(TEXT_WORDS + 1).collect())
     }
 }
 
@@ -178,7 +178,7 @@ impl Root {
     }
 
     /// A piece of the boot text.
-    fn boot_text(&self, offset: u64) -> Vec<u64, TEXT_WORDS> {
+    fn boot_text(&self, offset: u64) -> Vec<u64, { TEXT_WORDS + 1 }> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         // The text is ASCII, so that every offset is a character's.
         let rest = self.boot_text.get(offset..).unwrap_or_default();

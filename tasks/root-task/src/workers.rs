@@ -92,7 +92,8 @@ impl Root {
         // What the place's last worker left there is nobody's business.
         self.window.clear(page)?;
         let mapping = Mapping { address: MAPPINGS, pages: frames, attributes: VmAttributes::DATA };
-        let area = abi::startup::Area::new(abi::startup::Kind::Frames, MAPPINGS, wire::FRAMES as u64);
+        let area =
+            abi::startup::Area::new(abi::startup::Kind::Frames, MAPPINGS, wire::FRAMES as u64);
         let mut startup = [0; abi::startup::MAX_BYTES];
         let used = abi::startup::encode(&[area], &mut startup);
         let needs = Needs {
@@ -144,7 +145,8 @@ impl Root {
             return Answer::Word(Status::Invalid, 0);
         };
         let place = u8::try_from(place).ok().map(Place);
-        let place = place.filter(|at| self.workers.number(*at).is_some_and(|n| u64::from(n) == number));
+        let place =
+            place.filter(|at| self.workers.number(*at).is_some_and(|n| u64::from(n) == number));
         let Some(place) = place else { return Answer::Word(Status::NotFound, 0) };
         self.end(index(place));
         self.workers.release(place);
@@ -185,7 +187,12 @@ impl Root {
     }
 
     /// A worker calls: it may end itself, and nothing else.
-    pub(crate) fn on_worker_call(&mut self, id: ProcessId, place: Place, message: &Message) -> Answer {
+    pub(crate) fn on_worker_call(
+        &mut self,
+        id: ProcessId,
+        place: Place,
+        message: &Message,
+    ) -> Answer {
         if !self.is_worker(id, place) {
             return Answer::None;
         }

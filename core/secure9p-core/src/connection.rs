@@ -8,7 +8,7 @@ use secure9p_codec::{
 use crate::Error;
 use crate::fids::{Fids, Place};
 use crate::hooks::{Counters, Hooks, NoHooks};
-use crate::tree::{ConnectionId, Tree};
+use crate::tree::{ConnectionId, Tree, Turn};
 use crate::waiting::{Waiting, Wish};
 
 /// Smallest `msize` that a client may ask for, in bytes: the longest reply that has no count of
@@ -164,6 +164,7 @@ impl<T: Tree, const FIDS: usize, const WAITING: usize, H: Hooks> Connection<T, F
     /// have [`MAX_MSIZE`] bytes.
     pub fn handle(&mut self, frame: &[u8], tree: &mut T, reply: &mut [u8]) -> Outcome {
         self.counters.frame(frame.len());
+        tree.turn(self.id, Turn::Frame);
         let header = match header(frame) {
             Ok((header, _)) => header,
             Err(error) => return Outcome::Close(CloseReason::Frame(error)),
@@ -195,6 +196,9 @@ impl<T: Tree, const FIDS: usize, const WAITING: usize, H: Hooks> Connection<T, F
     /// it says `None`.
     pub fn poll(&mut self, tree: &mut T, reply: &mut [u8]) -> Option<usize> {
         let dialect = self.dialect()?;
+        if self.waiting.len() > 0 {
+            tree.turn(self.id, Turn::Retry);
+        }
         for index in 0..self.waiting.len() {
             let waiter = self.waiting.get(index)?;
             let out = self.within_msize(reply);

@@ -41,5 +41,5 @@ pub use error::{Ename, Error};
 pub use hooks::{Counters, Hooks, NoHooks};
 pub use tree::{
     Access, AccessPolicy, ConnectionId, Entry, FileName, Found, MAX_NAME, OpenMode, Read, Stat,
-    Tree, Write,
+    Tree, Turn, Write,
 };

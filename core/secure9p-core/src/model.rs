@@ -19,7 +19,7 @@ use secure9p_codec::Qid;
 
 use crate::{
     Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
-    Write,
+    Turn, Write,
 };
 
 /// Files in `/many`.
@@ -88,6 +88,7 @@ pub struct Model {
     sessions: Vec<Attached>,
     opens: Vec<OpenFile>,
     granted: Vec<(ModelSession, ModelNode, Access)>,
+    frames: u64,
 }
 
 impl Default for Model {
@@ -105,6 +106,7 @@ impl Model {
             sessions: Vec::new(),
             opens: Vec::new(),
             granted: Vec::new(),
+            frames: 0,
         };
         let root = model.add("/", 0, Kind::Directory, b"");
         let proc = model.add("proc", root, Kind::Directory, b"");
@@ -167,6 +169,12 @@ impl Model {
         for open in &mut self.opens {
             open.finished = open.pending.is_some();
         }
+    }
+
+    /// Frames that came by.
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// Sessions that are not over.
@@ -273,6 +281,10 @@ impl AccessPolicy for Model {
 
 impl Tree for Model {
     type Open = ModelOpen;
+
+    fn turn(&mut self, _: ConnectionId, turn: Turn) {
+        self.frames += u64::from(turn == Turn::Frame);
+    }
 
     fn attach(
         &mut self,

@@ -99,6 +99,15 @@ pub enum Write {
     Wait,
 }
 
+/// What a connection is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// To look at a frame, whatever it holds.
+    Frame,
+    /// To try requests again that wait.
+    Retry,
+}
+
 /// Who may do what.
 ///
 /// Asked before every call of [`Tree`] that names a file, also for a fid that is open already and
@@ -133,6 +142,12 @@ pub trait AccessPolicy {
 pub trait Tree: AccessPolicy {
     /// What is kept for an open fid, such as the window that it sees.
     type Open;
+
+    /// All calls from here to the next of this are `connection`'s, and belong to this turn. Where
+    /// frames are counted, they are counted here: each comes by once, also one that is none.
+    fn turn(&mut self, connection: ConnectionId, turn: Turn) {
+        let _ = (connection, turn);
+    }
 
     /// Lets somebody in, and says where they start. `uname` and `aname` may hold a secret.
     ///

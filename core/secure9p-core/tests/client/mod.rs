@@ -260,5 +260,6 @@ impl Client {
         assert_eq!((self.tree.sessions(), self.tree.opens()), (0, 0));
         assert_eq!(self.tree.pending_writes(), 0);
         assert_eq!((self.connection.fids(), self.connection.waiting()), (0, 0));
+        assert_eq!(self.tree.frames(), self.connection.counters().frames);
     }
 }

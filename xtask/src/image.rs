@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use elf_image::Image;
 use elf_image::plan::{Needs, Plan, TABLE_SPAN, TooBig};
+use manifest::workers::Worker;
 use manifest::{Facts, OnPanic, System, Text};
 use sha2::{Digest, Sha256};
 
@@ -136,6 +137,12 @@ pub fn assemble(
         check_image(&system, index, &image).with_context(|| format!("image {}", file.display()))?;
         images.insert(component.image.to_string(), image);
     }
+    for worker in checked.workers.iter().flat_map(|workers| &workers.kinds) {
+        let file = programs.file(&worker.image)?;
+        let image = loadable(&read(file)?)?;
+        check_worker(worker, &image).with_context(|| format!("image {}", file.display()))?;
+        images.insert(worker.image.to_string(), image);
+    }
     let recorded = files.iter().map(|(name, data)| (name.as_str(), data.as_slice()));
     let recorded = recorded.chain(images.iter().map(|(name, data)| (&**name, data.as_slice())));
     system.facts = facts(kernel, recorded)?;
@@ -181,6 +188,28 @@ fn check_image(system: &System, index: usize, file: &[u8]) -> Result<()> {
             component.memory
         )),
     }
+}
+
+/// Refuses an image that the root task would refuse for a worker.
+fn check_worker(worker: &Worker, file: &[u8]) -> Result<()> {
+    /// A notification, which has to come out of its memory as well: 2^5 bytes.
+    const NOTIFICATION: u64 = 1 << 5;
+    let image = Image::parse(file).map_err(|error| anyhow!("{error}"))?;
+    // One page is mapped for it, that of its frames.
+    let needs =
+        Needs { stack: worker.stack, memory: worker.memory, mapping_tables: 1, serves: true };
+    let needed = match Plan::new(&image, &needs) {
+        Ok(plan) => plan.bytes(),
+        Err(TooBig(needed)) => needed,
+    } + NOTIFICATION;
+    ensure!(
+        needed <= u64::from(worker.memory),
+        "each worker of kind {} needs {needed} bytes of memory and has {}: give it more in the \
+         manifest",
+        worker.kind.word(),
+        worker.memory
+    );
+    Ok(())
 }
 
 fn facts<'a>(kernel: &Kernel, files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Facts> {

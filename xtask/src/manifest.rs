@@ -15,11 +15,12 @@ mod sharing;
 #[cfg(test)]
 mod tests;
 mod value;
+mod workers;
 
 use std::path::Path;
 
 use ::manifest::workers::Workers;
-use ::manifest::{Component, Components, Facts, Name, OnPanic, Regions, Selftest, System};
+use ::manifest::{Components, Facts, Name, OnPanic, Regions, Selftest, System};
 use toml::de::DeTable;
 
 pub use problem::{ManifestError, Problem};
@@ -49,6 +50,8 @@ pub struct Checked {
     file: String,
     /// Where each component names its image, for [`available_check`].
     image_lines: Vec<u32>,
+    /// The same for each kind of worker.
+    worker_lines: Vec<u32>,
 }
 
 impl Checked {
@@ -102,21 +105,24 @@ pub fn parse(file: &str, text: &str) -> Result<Checked, ManifestError> {
     Ok(relation::assemble(draft, file).expect("what is missing from a draft was reported"))
 }
 
-/// Checks that every component's image is among `images`, the names of those that are built.
+/// Checks that the image of every component and kind of worker is among `images`, the names of
+/// those that are built.
 pub fn available_check(checked: &Checked, images: &[&str]) -> Result<(), ManifestError> {
-    let absent = |component: &Component| !images.contains(&component.image.as_str());
-    let problems: Vec<Problem> = checked
-        .components
-        .iter()
-        .zip(&checked.image_lines)
-        .filter(|(component, _)| absent(component))
-        .map(|(component, &line)| Problem {
+    let components = checked.components.iter().zip(&checked.image_lines);
+    let components = components
+        .map(|(one, &line)| (format!("component `{}`", one.name), one.image.as_str(), line));
+    let kinds = checked.workers.iter().flat_map(|workers| &workers.kinds);
+    let kinds = kinds.zip(&checked.worker_lines).map(|(worker, &line)| {
+        (format!("[workers.{}]", worker.kind.word()), worker.image.as_str(), line)
+    });
+    let problems: Vec<Problem> = components
+        .chain(kinds)
+        .filter(|(_, image, _)| !images.contains(image))
+        .map(|(scope, image, line)| Problem {
             file: checked.file.clone(),
             line,
             reason: format!(
-                "component `{}`: image `{}` is not among the images that are built ({})",
-                component.name,
-                component.image,
+                "{scope}: image `{image}` is not among the images that are built ({})",
                 images.join(", ")
             ),
         })

@@ -347,7 +347,7 @@ impl System {
         self.tick_ms > 0
             && self.selftest.as_ref().is_none_or(|selftest| selftest.is_sound(count))
             && self.components.iter().all(|component| component.is_sound(count))
-            && self.workers.as_ref().is_none_or(|workers| workers.is_sound(count))
+            && self.workers.as_ref().is_none_or(|workers| workers.is_sound(&self.components))
             && self.regions.iter().all(|region| region.is_sound(count))
     }
 }

@@ -7,7 +7,7 @@
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use crate::{MEMORY, Name, ROOT_PRIORITY};
+use crate::{Component, MEMORY, Name};
 
 /// Most kinds of workers.
 pub const MAX_KINDS: usize = 2;
@@ -26,7 +26,7 @@ pub const MOST_TTL_S: u64 = 31_536_000;
 pub struct Workers {
     /// The component that every worker calls.
     pub server: u8,
-    /// Each kind.
+    /// The kinds that the system has, in the order of [`Kind::ALL`]. Places are counted through.
     pub kinds: Vec<Worker, MAX_KINDS>,
 }
 
@@ -39,6 +39,20 @@ pub enum Kind {
     Gpu,
 }
 
+impl Kind {
+    /// Each kind, in the order in which a system lists them.
+    pub const ALL: [Self; MAX_KINDS] = [Self::Heartbeat, Self::Gpu];
+
+    /// The word for it in manifests and in spawns.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Heartbeat => "heartbeat",
+            Self::Gpu => "gpu",
+        }
+    }
+}
+
 /// A kind of worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
@@ -46,7 +60,7 @@ pub struct Worker {
     pub kind: Kind,
     /// Name of its ELF image in the boot archive.
     pub image: Name,
-    /// seL4 priority, below the server's.
+    /// seL4 priority, from 1 and below the server's: calls go up.
     pub priority: u8,
     /// Stack size in bytes: a multiple of 4096.
     pub stack: u32,
@@ -54,7 +68,7 @@ pub struct Worker {
     pub memory: u32,
     /// Handed to each in its second argument register.
     pub argument: u64,
-    /// Most of this kind at the same time.
+    /// Most of this kind at the same time, from 1.
     pub places: u8,
     /// Period of its tick.
     pub period_ms: Period,
@@ -121,21 +135,24 @@ impl Workers {
         self.kinds.iter().map(|worker| usize::from(worker.places)).sum()
     }
 
-    pub(crate) fn is_sound(&self, components: usize) -> bool {
-        usize::from(self.server) < components
-            && (1..=MAX_WORKERS).contains(&self.places())
-            && self.kinds.iter().all(Worker::is_sound)
+    /// Whether workers of a system with these `components` can be built as it says.
+    pub(crate) fn is_sound(&self, components: &[Component]) -> bool {
+        let Some(server) = components.get(usize::from(self.server)) else { return false };
+        (1..=MAX_WORKERS).contains(&self.places())
+            && self.kinds.is_sorted_by(|one, next| (one.kind as u8) < next.kind as u8)
+            && self.kinds.iter().all(|worker| worker.is_sound(server.priority))
     }
 }
 
 impl Worker {
-    fn is_sound(&self) -> bool {
-        self.priority < ROOT_PRIORITY
+    fn is_sound(&self, server_priority: u8) -> bool {
+        (1..server_priority).contains(&self.priority)
             && self.stack > 0
             && self.stack.is_multiple_of(4096)
             && self.memory.is_power_of_two()
             && MEMORY.contains(&self.memory)
             && self.stack < self.memory
+            && self.places > 0
             && self.period_ms.is_sound()
             && self.most.ttl_s <= MOST_TTL_S
             && self.budget.is_within(&self.most)

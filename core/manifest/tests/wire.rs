@@ -303,6 +303,7 @@ fn any_system_of(components: usize) -> impl Strategy<Value = System> {
             selftest,
             components: Components::from_iter(components),
             regions: Regions::from_iter(regions),
+            workers: None,
             facts,
         },
     )

@@ -12,6 +12,7 @@ use super::field::{At, Section, kind};
 use super::problem::{Problems, quote};
 use super::sharing::{self, DeviceDraft, RegionDraft};
 use super::value::{self, KIB, show_size};
+use super::workers::{self, WorkersDraft};
 
 /// RAM of a system in MiB. Less than 512 does not boot: the default kernel is built for that
 /// much, and the loader starts 256 MiB above the start of RAM. 2048 ends at the physical address
@@ -24,7 +25,7 @@ const TICK_MS: std::ops::RangeInclusive<i128> = 10..=60_000;
 const TTL_MS: std::ops::RangeInclusive<i128> = 0..=86_400_000;
 const LOG_LINES: std::ops::RangeInclusive<i128> = 1..=1000;
 const CYCLES: std::ops::RangeInclusive<i128> = 1..=1_000_000;
-const PAGE: u64 = 4 * KIB;
+pub(super) const PAGE: u64 = 4 * KIB;
 
 /// A manifest whose fields were read.
 pub(super) struct Draft<'t> {
@@ -32,6 +33,8 @@ pub(super) struct Draft<'t> {
     pub(super) selftest: Option<SelftestDraft<'t>>,
     pub(super) components: Vec<ComponentDraft<'t>>,
     pub(super) regions: Vec<RegionDraft<'t>>,
+    /// `None` where the system has no workers.
+    pub(super) workers: Option<WorkersDraft<'t>>,
 }
 
 /// `[system]`
@@ -72,7 +75,7 @@ pub(super) struct ComponentDraft<'t> {
 /// Reads the whole file.
 pub(super) fn read<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Draft<'t> {
     let file = Section::new("manifest".into(), 1, root);
-    file.only(&["system", "selftest", "component", "region"], problems);
+    file.only(&["system", "selftest", "component", "region", "workers"], problems);
     let system = match file.find("system") {
         Some(value) => {
             Section::open("[system]", value, problems).map(|section| system(&section, problems))
@@ -86,7 +89,8 @@ pub(super) fn read<'t>(root: &'t DeTable<'t>, problems: &mut Problems) -> Draft<
         Section::open("[selftest]", value, problems).map(|section| selftest(section, problems))
     });
     let components = components(&file, problems);
-    Draft { system, selftest, components, regions: sharing::regions(&file, problems) }
+    let regions = sharing::regions(&file, problems);
+    Draft { system, selftest, components, regions, workers: workers::read(&file, problems) }
 }
 
 fn system(section: &Section, problems: &mut Problems) -> SystemDraft {
@@ -184,7 +188,7 @@ fn component<'t>(mut section: Section<'t>, problems: &mut Problems) -> Component
     }
 }
 
-fn named(
+pub(super) fn named(
     section: &Section,
     field: &str,
     text: At<&str>,
@@ -211,7 +215,7 @@ fn image(
     Some(text.with(image))
 }
 
-fn priority(section: &Section, problems: &mut Problems) -> Option<At<u8>> {
+pub(super) fn priority(section: &Section, problems: &mut Problems) -> Option<At<u8>> {
     let most = i128::from(ROOT_PRIORITY) - 1;
     let found = section.integer("priority", i128::MIN..=i128::MAX, None, problems)?;
     if found.value > most {
@@ -225,7 +229,7 @@ fn priority(section: &Section, problems: &mut Problems) -> Option<At<u8>> {
     (1..=most).contains(&found.value).then(|| narrow(found).map(|value| found.with(value)))?
 }
 
-fn memory(section: &Section, problems: &mut Problems) -> Option<At<u32>> {
+pub(super) fn memory(section: &Section, problems: &mut Problems) -> Option<At<u32>> {
     let found = section.size("memory", problems)?;
     let fits = |bytes: &u32| bytes.is_power_of_two() && MEMORY.contains(bytes);
     if let Some(bytes) = u32::try_from(found.value).ok().filter(fits) {
@@ -238,7 +242,11 @@ fn memory(section: &Section, problems: &mut Problems) -> Option<At<u32>> {
     None
 }
 
-fn stack(section: &Section, memory: Option<At<u32>>, problems: &mut Problems) -> Option<At<u32>> {
+pub(super) fn stack(
+    section: &Section,
+    memory: Option<At<u32>>,
+    problems: &mut Problems,
+) -> Option<At<u32>> {
     let found = section.size("stack", problems)?;
     let shown = show_size(found.value);
     let reason = if found.value < PAGE {
@@ -256,11 +264,13 @@ fn stack(section: &Section, memory: Option<At<u32>>, problems: &mut Problems) ->
 }
 
 fn capabilities(section: &Section, problems: &mut Problems) -> Option<At<Capabilities>> {
-    const WORDS: [(&str, Capabilities); 4] = [
+    const WORDS: [(&str, Capabilities); 6] = [
         ("ping", Capabilities::PING),
         ("log", Capabilities::LOG),
         ("exit", Capabilities::EXIT),
         ("facts", Capabilities::FACTS),
+        ("workers", Capabilities::WORKERS),
+        ("tickets", Capabilities::TICKETS),
     ];
     let texts = section.texts("capabilities", problems)?;
     let mut held = Some(Capabilities::empty());
@@ -306,6 +316,6 @@ fn limits(
 }
 
 /// The value in the type that [`::manifest`] stores; its range was checked.
-fn narrow<T: TryFrom<i128>>(at: At<i128>) -> Option<T> {
+pub(super) fn narrow<T: TryFrom<i128>>(at: At<i128>) -> Option<T> {
     T::try_from(at.value).ok()
 }

@@ -10,6 +10,7 @@ use super::field::At;
 use super::problem::{Problems, quote};
 use super::sharing;
 use super::value::{MIB, show_size};
+use super::workers;
 
 /// RAM that components do not get: the kernel, the root task's image with the boot archive
 /// behind it, and what the root task itself needs, rounded up generously.
@@ -24,13 +25,14 @@ pub(super) fn check(draft: &Draft, problems: &mut Problems) {
         calls(component, &draft.components, problems);
     }
     sharing::check(&draft.components, &draft.regions, problems);
+    workers::check(&draft.components, draft.workers.as_ref(), problems);
     memory(draft, problems);
     if let Some(selftest) = &draft.selftest {
         self_test(selftest, &draft.components, problems);
     }
 }
 
-fn find<'d, 't>(
+pub(super) fn find<'d, 't>(
     components: &'d [ComponentDraft<'t>],
     name: &str,
 ) -> Option<&'d ComponentDraft<'t>> {
@@ -125,6 +127,9 @@ fn memory(draft: &Draft, problems: &mut Problems) {
             component.section.report(memory.line, &reason, problems);
         }
     }
+    if let Some(workers) = draft.workers.as_ref().filter(|_| needed <= room) {
+        workers.check_memory(room - needed, needed, &there, problems);
+    }
     let spawned = draft.selftest.as_ref().and_then(|selftest| selftest.component);
     let spawned = spawned.and_then(|name| find(&draft.components, name.value));
     if let Some((component, memory)) = spawned.and_then(|one| Some((one, one.memory?)))
@@ -168,6 +173,7 @@ pub(super) fn assemble(draft: Draft, file: &str) -> Option<Checked> {
     };
     let image_lines =
         draft.components.iter().map(|one| Some(one.image.as_ref()?.line)).collect::<Option<_>>()?;
+    let (workers, worker_lines) = workers::assemble(draft.workers, &names)?;
     let mut components = Components::new();
     for one in draft.components {
         components.push(component(one, &names)?).ok()?;
@@ -180,9 +186,10 @@ pub(super) fn assemble(draft: Draft, file: &str) -> Option<Checked> {
         selftest,
         components,
         regions: sharing::assemble(draft.regions, &names)?,
-        workers: None,
+        workers,
         file: file.to_owned(),
         image_lines,
+        worker_lines,
     })
 }
 
@@ -210,6 +217,6 @@ fn component(draft: ComponentDraft, names: &[Name]) -> Option<Component> {
     })
 }
 
-fn index(names: &[Name], name: &str) -> Option<u8> {
+pub(super) fn index(names: &[Name], name: &str) -> Option<u8> {
     u8::try_from(names.iter().position(|known| known == name)?).ok()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use ::manifest::workers::{Budget, Kind, Period, Worker};
 use ::manifest::{Capabilities, Device, Facts, Limits, OnPanic, Start, System, Target};
 
 use super::*;
@@ -96,13 +97,14 @@ fn every_field_arrives() {
     let [server, client] = system.components.as_slice() else { panic!("two components") };
     assert_eq!((server.name.as_str(), server.image.as_str()), ("server", "server"));
     assert_eq!((server.argument, server.start), (0, Start::Boot));
-    assert!(server.calls.is_empty() && server.capabilities.is_empty());
+    assert_eq!(server.calls.as_slice(), [Target::RootTask]);
+    assert_eq!(server.capabilities, Capabilities::WORKERS | Capabilities::TICKETS);
     assert_eq!(server.limits, Limits { ttl_ms: 0, log_lines_per_s: 0 });
     assert_eq!((client.name.as_str(), client.image.as_str()), ("client", "probe-2"));
     assert_eq!((client.priority, client.stack, client.memory), (1, 0x8000, 0x10_0000));
     assert_eq!((client.argument, client.start), (u64::MAX, Start::Demand));
     assert_eq!(client.calls.as_slice(), [Target::Component(0), Target::RootTask]);
-    assert_eq!(client.capabilities, Capabilities::all());
+    assert_eq!(client.capabilities, Capabilities::all() - Capabilities::WORKERS);
     assert_eq!(client.limits, Limits { ttl_ms: 86_400_000, log_lines_per_s: 1000 });
     assert_eq!(server.device, Some(Device { transport: 31, dma: 1 << 20 }));
     assert_eq!(client.device, Some(Device { transport: 0, dma: 4 << 10 }));
@@ -110,6 +112,42 @@ fn every_field_arrives() {
     assert_eq!((link.name.as_str(), link.size, link.components), ("link", 4 << 20, [1, 0]));
     assert_eq!((named_as_the_system.name.as_str(), named_as_the_system.size), ("system", 4 << 10));
     assert_eq!(named_as_the_system.components, [0, 1]);
+}
+
+#[test]
+fn every_field_of_workers_arrives() {
+    let path = workspace::root().join("tests/manifests/good/every-field.toml");
+    let name = |text: &str| Name::try_from(text).unwrap();
+    let budget = |ticks, ops, ttl_s| Budget { ticks, ops, ttl_s };
+    let heartbeat = Worker {
+        kind: Kind::Heartbeat,
+        image: name("worker-heart"),
+        priority: 248,
+        stack: 4 << 10,
+        memory: 64 << 10,
+        argument: 0,
+        places: 1,
+        period_ms: Period { default: 10, least: 10, most: 10 },
+        budget: budget(1, 1, 1),
+        most: budget(1, 1, 1),
+    };
+    let gpu = Worker {
+        kind: Kind::Gpu,
+        image: name("probe-2"),
+        priority: 1,
+        stack: 32 << 10,
+        memory: 1 << 20,
+        argument: u64::MAX,
+        places: 239,
+        period_ms: Period { default: 1000, least: 11, most: 86_400_000 },
+        budget: budget(2, 3, 4),
+        most: budget(u64::MAX, u64::MAX - 1, 31_536_000),
+    };
+    let expected = Workers { server: 0, kinds: [heartbeat, gpu].into_iter().collect() };
+    let workers = load(&path).unwrap().into_system(facts()).workers.unwrap();
+    assert_eq!(workers, expected);
+    assert_eq!(workers.places(), 240);
+    assert_eq!(workers.of(Kind::Gpu), workers.kinds.last());
 }
 
 #[test]

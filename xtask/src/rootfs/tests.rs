@@ -32,6 +32,7 @@ fn system_bin() -> Vec<u8> {
         selftest: None,
         components: heapless::Vec::new(),
         regions: heapless::Vec::new(),
+        workers: None,
         facts,
     };
     let mut buffer = [0; 1024];

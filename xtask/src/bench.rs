@@ -189,6 +189,7 @@ fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
         serial: Serial::Pipe { log: None },
         icount,
         semihosting: payload.semihosting,
+        secret: None,
         link: payload.link,
         own_group: false,
     };

@@ -134,6 +134,9 @@ struct How {
     /// Print the QEMU command and start nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make the hive's tickets with this secret (default: a random one, in out/queen.secret)
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
     /// Serve the hive by TCP, too: a port of this host, or an address and port
     #[arg(long, value_name = "[ADDRESS:]PORT")]
     listen: Option<String>,
@@ -153,6 +156,7 @@ impl How {
             headless: self.headless,
             for_seconds: self.for_seconds,
             dry_run: self.dry_run,
+            secret: self.secret.clone(),
             listen: self.listen.clone(),
         }
     }

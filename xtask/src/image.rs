@@ -196,8 +196,13 @@ fn check_worker(worker: &Worker, file: &[u8]) -> Result<()> {
     const NOTIFICATION: u64 = 1 << 5;
     let image = Image::parse(file).map_err(|error| anyhow!("{error}"))?;
     // One page is mapped for it, that of its frames.
-    let needs =
-        Needs { stack: worker.stack, memory: worker.memory, mapping_tables: 1, serves: true };
+    let needs = Needs {
+        stack: worker.stack,
+        memory: worker.memory,
+        mapping_tables: 1,
+        serves: false,
+        notified: true,
+    };
     let needed = match Plan::new(&image, &needs) {
         Ok(plan) => plan.bytes(),
         Err(TooBig(needed)) => needed,

@@ -14,6 +14,7 @@ pub mod programs;
 pub mod qemu;
 pub mod rootfs;
 pub mod run;
+pub mod secret;
 pub mod sizes;
 pub mod test;
 pub mod tidy;

@@ -135,6 +135,8 @@ pub struct Machine {
     pub semihosting: bool,
     /// Give the guest a serial port to this process, for 9P: see [`Running::take_link`].
     pub link: bool,
+    /// A file that the guest gets as `opt/cohesix/secret` (fw_cfg).
+    pub secret: Option<PathBuf>,
     /// QEMU does not hear the terminal's Ctrl-C.
     pub own_group: bool,
 }
@@ -186,6 +188,11 @@ impl Machine {
             // Port 1: on the console's port 0 QEMU drops what the host does not read at once.
             option("-device", format!("virtio-serial-device,max_ports=2,bus={LINK_BUS}").into());
             option("-device", "virtserialport,nr=1,name=cohesix.link,chardev=link".into());
+        }
+        if let Some(secret) = &self.secret {
+            let mut file = OsString::from("name=opt/cohesix/secret,file=");
+            file.push(escape_commas(secret));
+            option("-fw_cfg", file);
         }
         option("-kernel", self.image.clone().into());
         if let Some(initrd) = &self.initrd {

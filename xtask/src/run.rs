@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::hive::Hive;
 use crate::qemu::{Event, Machine, Qemu, Running, Sentinel, Serial};
 use crate::rootfs::check_rootfs;
+use crate::secret::Secret;
 use crate::workspace;
 
 /// The options of `run`.
@@ -30,6 +31,8 @@ pub struct RunOptions {
     pub for_seconds: Option<u64>,
     /// Only print the QEMU command.
     pub dry_run: bool,
+    /// What the hive's tickets are made with; a random secret where it is absent.
+    pub secret: Option<PathBuf>,
     /// Serve the hive at this TCP port, or address and port, too.
     pub listen: Option<String>,
 }
@@ -101,7 +104,9 @@ pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mode = Mode::of(options, terminal, payload.link);
     let log = workspace::out().join("serial.log");
-    let machine = machine(payload, options, mode, &log)?;
+    let secret = secret(payload, options)?;
+    let file = secret.as_ref().map(|secret| secret.file().to_path_buf());
+    let machine = machine(payload, options, mode, &log, file)?;
     if options.dry_run {
         println!("{}", machine.command_line(&Qemu::locate()?));
         return Ok(Outcome::Stopped);
@@ -126,15 +131,30 @@ pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
             if let Some(hive) = &hive {
                 println!("hive socket {}", hive.socket.display());
             }
+            if let Some(secret) = &secret {
+                println!("hive secret {}", secret.file().display());
+            }
         }
     }
     if let Some(address) = hive.as_ref().and_then(Hive::tcp) {
         eprintln!("hive address {address}");
     }
-    if let (Mode::Shell, Some(hive)) = (mode, &hive) {
-        return shell::run(&mut running, hive, terminal);
+    if let (Mode::Shell, Some(hive), Some(secret)) = (mode, &hive, &secret) {
+        return shell::run(&mut running, hive, &secret.queen()?, terminal);
     }
     follow(&mut running, options, mode, &mut io::stdout().lock())
+}
+
+/// The secret of a hive that has clients outside; a dry run makes none.
+fn secret(payload: &Payload, options: &RunOptions) -> Result<Option<Secret>> {
+    match &options.secret {
+        Some(file) => Secret::of_operator(file).map(Some),
+        None if !payload.link || options.dry_run => Ok(None),
+        None => {
+            workspace::create_dir(&workspace::out())?;
+            Secret::random(&workspace::out()).map(Some)
+        }
+    }
 }
 
 /// Boots another loader with a kernel and a boot archive. The archive is checked before
@@ -157,7 +177,13 @@ pub fn qemu_run(
     run(&payload_from(elfloader, kernel, rootfs)?, options)
 }
 
-fn machine(payload: &Payload, options: &RunOptions, mode: Mode, log: &Path) -> Result<Machine> {
+fn machine(
+    payload: &Payload,
+    options: &RunOptions,
+    mode: Mode,
+    log: &Path,
+    secret: Option<PathBuf>,
+) -> Result<Machine> {
     let built_for = payload.memory_mib;
     let memory_mib = options.memory.unwrap_or(built_for);
     ensure!(
@@ -178,6 +204,7 @@ fn machine(payload: &Payload, options: &RunOptions, mode: Mode, log: &Path) -> R
         icount: false,
         semihosting: payload.semihosting,
         link: payload.link,
+        secret,
         // Ctrl-C is the shell's, not QEMU's.
         own_group: mode == Mode::Shell,
     })

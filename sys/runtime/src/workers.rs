@@ -70,7 +70,8 @@ pub fn processes(mut take: impl FnMut(&str)) -> Result<(), Status> {
         let answer = ask(Operation::Process, &[index])?;
         let (mut words, mut buffer) = ([0; MAX_WORDS], [0; MAX_LINE + 8]);
         let Some((&found, packed)) = answer.words(&mut words).split_first() else { return Ok(()) };
-        let text = unpack_text(packed, &mut buffer).and_then(|text| core::str::from_utf8(text).ok());
+        let text =
+            unpack_text(packed, &mut buffer).and_then(|text| core::str::from_utf8(text).ok());
         take(text.ok_or(Status::Invalid)?);
         index = found + 1;
     }

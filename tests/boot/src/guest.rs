@@ -66,6 +66,7 @@ pub fn machine(scratch: &Scratch, text: &[u8], then: Then) -> Machine {
         icount: false,
         semihosting: true,
         link: false,
+        secret: None,
         own_group: false,
     }
 }

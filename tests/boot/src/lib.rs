@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use xtask::qemu::{Event, Line, Machine, Qemu, Running, Sentinel, Serial};
+use xtask::secret::Secret;
 
 pub use report::{Fields, period_s};
 pub use scratch::Scratch;
@@ -29,6 +30,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// A system that runs in QEMU.
 pub struct Boot {
     running: Running,
+    secret: Secret,
     // After `running`: QEMU has ended before its log's folder is dealt with.
     _scratch: Scratch,
 }
@@ -127,6 +129,7 @@ impl Boot {
     fn start_in(scratch: Scratch, system: &str, image: PathBuf, initrd: Option<PathBuf>) -> Self {
         let folder = images(system);
         let payload = settings(&folder);
+        let secret = Secret::random(scratch.folder()).unwrap_or_else(|error| panic!("{error:#}"));
         let machine = Machine {
             image,
             initrd,
@@ -135,10 +138,18 @@ impl Boot {
             icount: false,
             semihosting: payload.semihosting,
             link: payload.link,
+            secret: Some(secret.file().to_path_buf()),
             own_group: false,
         };
         let running = Qemu::find().and_then(|qemu| machine.start(&qemu));
-        Self { running: running.unwrap_or_else(|error| panic!("{error:#}")), _scratch: scratch }
+        let running = running.unwrap_or_else(|error| panic!("{error:#}"));
+        Self { running, secret, _scratch: scratch }
+    }
+
+    /// The secret that its tickets are made with.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// When QEMU was started.

@@ -40,6 +40,12 @@ impl Scratch {
         Self { name, folder }
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of a file in it.
     #[must_use]
     pub fn path(&self, file: &str) -> PathBuf {

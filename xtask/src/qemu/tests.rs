@@ -10,6 +10,7 @@ fn machine() -> Machine {
         serial: Serial::Stdio,
         icount: false,
         semihosting: false,
+        secret: None,
         link: false,
         own_group: false,
     }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use cohsh::{Input, Options, Stream};
 use link::Link;
 use signal_hook::consts::SIGINT;
+use ticket::Ticket;
 
 use super::Outcome;
 use crate::hive::Hive;
@@ -23,7 +24,7 @@ const READY: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(20);
 
 /// Runs a shell on `hive` until it ends; then stops QEMU. `terminal`: the shell is interactive.
-pub fn run(running: &mut Running, hive: &Hive, terminal: bool) -> Result<Outcome> {
+pub fn run(running: &mut Running, hive: &Hive, ticket: &Ticket, terminal: bool) -> Result<Outcome> {
     if let Some(outcome) = boot(running, &hive.link, terminal)? {
         return Ok(outcome);
     }
@@ -32,8 +33,9 @@ pub fn run(running: &mut Running, hive: &Hive, terminal: bool) -> Result<Outcome
     }
     let (ended, exit_code) = mpsc::channel();
     let (link, wake) = (hive.link.clone(), running.waker());
+    let options = Options { aname: ticket.as_str().to_owned(), ..Options::default() };
     thread::Builder::new().name("shell".into()).spawn(move || {
-        let code = cohsh::run(|| connect(&link), input(terminal), &Options::default());
+        let code = cohsh::run(|| connect(&link), input(terminal), &options);
         // Nobody listens any more where QEMU has ended.
         let _ = ended.send(code);
         wake();

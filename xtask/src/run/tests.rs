@@ -13,7 +13,7 @@ fn payload() -> Payload {
 }
 
 fn made(options: &RunOptions, mode: Mode) -> Result<Machine> {
-    machine(&payload(), options, mode, Path::new("out/serial.log"))
+    machine(&payload(), options, mode, Path::new("out/serial.log"), None)
 }
 
 #[test]

@@ -84,13 +84,15 @@ pub enum Status {
     NotFound = 0x104,
     /// Too many workers crashed in a short time; try in some seconds.
     Resting = 0x105,
+    /// Not enough memory, or of what else it takes, is left.
+    NoMemory = 0x106,
 }
 
 impl Status {
     /// Reads an answer's label; what no root task sends counts as [`Status::Invalid`].
     #[must_use]
     pub fn from_label(label: u64) -> Self {
-        [Self::Ok, Self::Permission, Self::Busy, Self::NotFound, Self::Resting]
+        [Self::Ok, Self::Permission, Self::Busy, Self::NotFound, Self::Resting, Self::NoMemory]
             .into_iter()
             .find(|s| *s as u64 == label)
             .unwrap_or(Self::Invalid)

@@ -10,8 +10,8 @@ use core::slice;
 use sel4::bootinfo::BootInfo;
 use sel4::generation::CURRENT;
 
-/// Size of the root task's stack in bytes.
-pub const STACK: usize = 256 * 1024;
+/// Size of the root task's stack in bytes: its table of processes lies on it.
+pub const STACK: usize = 1024 * 1024;
 /// Size of a page in bytes.
 pub const PAGE: usize = 4096;
 

@@ -1,37 +1,137 @@
-//! What NineDoor tells about the system it runs in: asked of the root task.
+//! The system as the namespace sees it: asked of the root task.
 
 use core::fmt;
 use core::time::Duration;
 
+use abi::service::Status;
+use abi::workers::{self as wire, WorkerLimits};
 use drivers::timer;
 use heapless::String;
-use runtime::service;
+use namespace::{Budget, Ended, Host, Limits, Reason, Spawn, SpawnError, WorkerId, WorkerKind};
+use runtime::{service, workers};
+use secure9p_core::Error;
+use sel4::fault::Fault;
+use ticket::Key;
 
 /// The namespace's view of this system.
 pub struct Facts {
     boot: String<4096>,
+    limits: Limits,
+    /// Milliseconds since 1970 when the machine started; 0 where nobody knows.
+    started_ms: u64,
 }
 
+/// No limits: of a system without workers, where nothing is within them.
+const NONE: Limits = {
+    let budget = Budget { ticks: 0, ops: 0, ttl_s: 0 };
+    Limits { default: budget, most: budget, period_ms: 0, least_period_ms: 0, most_period_ms: 0 }
+};
+
 impl Facts {
-    /// Asks for what never changes.
-    pub fn ask() -> Self {
+    /// Asks for what never changes, and for the key to check tickets with.
+    ///
+    /// # Panics
+    /// Where the manifest does not grant that.
+    pub fn ask() -> (Self, Key) {
         let mut boot = String::new();
         let asked = service::boot_text(|piece| {
             // What does not fit is missing from the end.
             let _ = boot.push_str(piece);
         });
-        if let Err(status) = asked {
-            panic!(
-                "the root task does not tell the facts ({status:?}): the manifest must grant it"
-            );
-        }
-        Self { boot }
+        granted(asked, "facts");
+        let limits = match workers::limits(wire::WorkerKind::Heartbeat) {
+            Ok(limits) => read_limits(&limits),
+            // This system has no workers, or NineDoor is not their server.
+            Err(_) => NONE,
+        };
+        let (key, started_ms) = match granted(workers::ticket_key(), "tickets") {
+            Some((key, started_ms)) => (Key::from_bytes(key), started_ms),
+            // Nobody has this key's secret, and without the time no ticket is valid.
+            None => {
+                runtime::log!("the machine has no secret: nobody can attach");
+                (Key::from_bytes([0; 32]), 0)
+            }
+        };
+        (Self { boot, limits, started_ms }, key)
     }
 }
 
-impl namespace::Host for Facts {
+fn granted<T>(answer: Result<T, Status>, capability: &str) -> T {
+    match answer {
+        Ok(answer) => answer,
+        Err(status) => {
+            panic!("the root task does not tell ({status:?}): the manifest must grant {capability}")
+        }
+    }
+}
+
+fn read_limits(limits: &WorkerLimits) -> Limits {
+    let small = |wide: u64| u32::try_from(wide).unwrap_or(u32::MAX);
+    let budget = |index: usize| Budget {
+        ticks: limits.ticks[index],
+        ops: limits.ops[index],
+        ttl_s: small(limits.ttl_s[index]),
+    };
+    let [period, least, most] = limits.period_ms.map(small);
+    Limits {
+        default: budget(0),
+        most: budget(1),
+        period_ms: period,
+        least_period_ms: least,
+        most_period_ms: most,
+    }
+}
+
+impl Host for Facts {
     fn boot(&self) -> &str {
         &self.boot
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(timer::now())
+    }
+
+    fn wall_ms(&self) -> u64 {
+        match self.started_ms {
+            0 => 0,
+            started => started.saturating_add(timer::now() / 1_000_000),
+        }
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn spawn(&mut self, spawn: &Spawn) -> Result<WorkerId, SpawnError> {
+        let kind = match spawn.kind {
+            WorkerKind::Heartbeat => wire::WorkerKind::Heartbeat,
+            WorkerKind::Gpu => wire::WorkerKind::Gpu,
+        };
+        let Budget { ticks, ops, ttl_s } = spawn.budget;
+        match workers::spawn(kind, spawn.period_ms.into(), [ticks, ops, ttl_s.into()]) {
+            Ok((place, number)) => Ok(WorkerId { place, number }),
+            Err(Status::Busy) => Err(SpawnError::Places),
+            Err(Status::NoMemory) => Err(SpawnError::Memory),
+            Err(Status::Resting) => Err(SpawnError::Throttled),
+            Err(_) => Err(SpawnError::Kind),
+        }
+    }
+
+    fn kill(&mut self, worker: WorkerId) -> Result<(), Error> {
+        workers::kill(worker.place, worker.number).map_err(|_| Error::NotFound)
+    }
+
+    fn ended(&mut self) -> Option<Ended> {
+        let ended = workers::take_ended()?;
+        let reason = match ended.cause {
+            wire::Cause::Ttl => Reason::Ttl,
+            wire::Cause::Ticks => Reason::Ticks,
+            wire::Cause::Fault([kind, address, ip]) => {
+                Reason::Fault { kind: Fault::kind_of(kind), address, ip }
+            }
+            wire::Cause::Exit(code) => Reason::Exited { code },
+        };
+        Some(Ended { worker: WorkerId { place: ended.place, number: ended.number }, reason })
     }
 
     fn memory(&mut self, text: &mut dyn fmt::Write) -> fmt::Result {
@@ -46,7 +146,19 @@ impl namespace::Host for Facts {
         }
     }
 
-    fn now(&self) -> Duration {
-        Duration::from_nanos(timer::now())
+    fn capabilities(&mut self, text: &mut dyn fmt::Write) -> fmt::Result {
+        let mut written = Ok(());
+        let told = workers::processes(|line| {
+            written = written.and_then(|()| writeln!(text, "{line}"));
+        });
+        written?;
+        match told {
+            Ok(()) => Ok(()),
+            Err(status) => writeln!(text, "unknown: {status:?}"),
+        }
+    }
+
+    fn schedule(&mut self, _: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
     }
 }

@@ -12,6 +12,8 @@ mod facts;
 mod lanes;
 #[cfg(target_os = "none")]
 mod serve;
+#[cfg(target_os = "none")]
+mod workers;
 
 #[cfg(target_os = "none")]
 runtime::entry!(serve::run);

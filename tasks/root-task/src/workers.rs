@@ -70,7 +70,7 @@ impl Root {
             Err(error) => {
                 self.workers.release(place);
                 println!("failed: worker reason={error}");
-                Answer::Word(Status::Busy, 0)
+                Answer::Word(Status::NoMemory, 0)
             }
         }
     }

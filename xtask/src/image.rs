@@ -1,7 +1,7 @@
 //! The boot archive and the loader's raw image of a system.
 //!
-//! For each system a folder gets `rootfs.cpio` (kernel.elf, root-task, system.bin and the
-//! components' images, in that order), `loader.img` and `payload.json`. Files are only written
+//! For each system a folder gets `rootfs.cpio` (kernel.elf, root-task, system.bin and the images of
+//! components and workers, in that order), `loader.img` and `payload.json`. Files are only written
 //! when their bytes change, and then by renaming, so a second build does nothing and a failed
 //! one leaves the last good state.
 

@@ -1,5 +1,8 @@
 //! The encoding of `system.bin`: what goes in comes out, and nothing else is taken for it.
 
+use manifest::workers::{
+    Budget, Kind, LEAST_PERIOD_MS, MAX_WORKERS, MOST_PERIOD_MS, MOST_TTL_S, Period, Worker, Workers,
+};
 use manifest::{
     Calls, Capabilities, Component, Components, DecodeError, Device, FORMAT, Facts, Image, Images,
     Limits, MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, MAX_REGIONS, Mapped, Name, OnPanic, Region,
@@ -28,6 +31,26 @@ fn region(size: u32, components: [u8; 2]) -> Region {
     Region { name: Name::try_from("link").unwrap(), size, components }
 }
 
+fn worker(kind: Kind) -> Worker {
+    Worker {
+        kind,
+        image: Name::try_from("worker").unwrap(),
+        priority: 99,
+        stack: 16 << 10,
+        memory: 128 << 10,
+        argument: 7,
+        places: 120,
+        period_ms: Period { default: 1000, least: 10, most: 60_000 },
+        budget: Budget { ticks: 10, ops: 20, ttl_s: 30 },
+        most: Budget { ticks: 100, ops: 200, ttl_s: 300 },
+    }
+}
+
+/// Workers of both kinds, in every place, that the first component serves.
+fn workers() -> Workers {
+    Workers { server: 0, kinds: Kind::ALL.into_iter().map(worker).collect() }
+}
+
 fn system() -> System {
     let text = |text: &str| Text::try_from(text).unwrap();
     let image = Image { name: Name::try_from("ping").unwrap(), size: 12_345, sha256: [0xa5; 32] };
@@ -39,7 +62,7 @@ fn system() -> System {
         selftest: Some(Selftest { component: 0, cycles: 1000, panic: false }),
         components: Components::from_iter([component()]),
         regions: Regions::new(),
-        workers: None,
+        workers: Some(workers()),
         facts: Facts {
             version: text("0.1.0"),
             git: text("0123456789ab"),
@@ -160,6 +183,60 @@ fn values_that_no_manifest_can_have_are_refused() {
 }
 
 #[test]
+fn workers_that_no_manifest_can_have_are_refused() {
+    type Change = fn(&mut Workers, &mut Worker);
+    let changes: [(&str, Change); 28] = [
+        ("a server that is not there", |workers, _| workers.server = 2),
+        ("no kinds", |workers, _| workers.kinds.clear()),
+        ("kinds in another order", |workers, _| workers.kinds.reverse()),
+        ("a kind twice", |workers, first| {
+            let _ = workers.kinds.pop();
+            workers.kinds.push(first.clone()).unwrap();
+        }),
+        ("no place of a kind", |_, worker| worker.places = 0),
+        ("a place too many", |_, worker| worker.places += 1),
+        ("the idle priority", |_, worker| worker.priority = 0),
+        ("the server's priority", |_, worker| worker.priority = 100),
+        ("a priority above the server's", |_, worker| worker.priority = u8::MAX),
+        ("no stack", |_, worker| worker.stack = 0),
+        ("a stack of half a page", |_, worker| worker.stack = 2048),
+        ("a stack that is all memory", |_, worker| worker.stack = worker.memory),
+        ("memory that is no power of two", |_, worker| worker.memory = 768 << 10),
+        ("too little memory", |_, worker| worker.memory = 32 << 10),
+        ("too much memory", |_, worker| worker.memory = 128 << 20),
+        ("a period too short", |_, worker| worker.period_ms.least = LEAST_PERIOD_MS - 1),
+        ("a period too long", |_, worker| worker.period_ms.most = MOST_PERIOD_MS + 1),
+        ("a default period below the least", |_, worker| worker.period_ms.default = 9),
+        ("a default period above the most", |_, worker| worker.period_ms.default = 60_001),
+        ("no period", |_, worker| {
+            worker.period_ms = Period { default: 30, least: 40, most: 20 };
+        }),
+        ("no ticks", |_, worker| worker.budget.ticks = 0),
+        ("no requests", |_, worker| worker.budget.ops = 0),
+        ("no time", |_, worker| worker.budget.ttl_s = 0),
+        ("ticks above the most", |_, worker| worker.budget.ticks = 101),
+        ("requests above the most", |_, worker| worker.budget.ops = 201),
+        ("time above the most", |_, worker| worker.budget.ttl_s = 301),
+        ("more than a year", |_, worker| worker.most.ttl_s = MOST_TTL_S + 1),
+        ("a spawn that may ask for nothing", |_, worker| {
+            worker.most = Budget { ticks: 0, ops: 0, ttl_s: 0 };
+        }),
+    ];
+    let with = |workers: Workers| decode_changed(|system, _| system.workers = Some(workers));
+    // So each of them is refused for what is changed and nothing else.
+    assert_eq!(workers().places(), MAX_WORKERS);
+    assert_eq!(with(workers()).unwrap().workers, Some(workers()));
+    for (what, change) in changes {
+        let (mut changed, mut first) = (workers(), worker(Kind::Heartbeat));
+        change(&mut changed, &mut first);
+        if let Some(kind) = changed.kinds.first_mut().filter(|kind| kind.kind == first.kind) {
+            *kind = first;
+        }
+        assert_eq!(with(changed), Err(DecodeError::Unsound), "{what}");
+    }
+}
+
+#[test]
 fn what_is_mapped_is_device_then_dma_then_regions() {
     let mut system = system();
     let device = Device { transport: 31, dma: 64 << 10 };
@@ -242,7 +319,7 @@ fn unsound_region(count: u8) -> impl Strategy<Value = Region> {
 fn any_component(count: u8) -> impl Strategy<Value = Component> {
     let target = prop_oneof![Just(Target::RootTask), (0..count).prop_map(Target::Component)];
     let numbers = (0..manifest::ROOT_PRIORITY, 16..=26_u32, any::<u64>(), any::<bool>());
-    let limits = (0..=15_u8, any::<u32>(), any::<u16>());
+    let limits = (any::<u8>(), any::<u32>(), any::<u16>());
     let calls = vec(target, 0..=MAX_CALLS);
     let device = proptest::option::of(any_device());
     (any_name(), any_name(), numbers, 1..16_u32, calls, device, limits).prop_map(
@@ -262,6 +339,70 @@ fn any_component(count: u8) -> impl Strategy<Value = Component> {
             }
         },
     )
+}
+
+fn any_budget() -> impl Strategy<Value = Budget> {
+    (1..=u64::MAX, 1..=u64::MAX, 1..=MOST_TTL_S).prop_map(|(ticks, ops, ttl_s)| Budget {
+        ticks,
+        ops,
+        ttl_s,
+    })
+}
+
+fn any_period() -> impl Strategy<Value = Period> {
+    [LEAST_PERIOD_MS..=MOST_PERIOD_MS, LEAST_PERIOD_MS..=MOST_PERIOD_MS].prop_flat_map(
+        |[one, other]| {
+            let (least, most) = (one.min(other), one.max(other));
+            (least..=most).prop_map(move |default| Period { default, least, most })
+        },
+    )
+}
+
+fn any_worker(kind: Kind) -> impl Strategy<Value = Worker> {
+    let numbers = (any::<u8>(), 16..=26_u32, any::<u64>(), 1..16_u32, 1..=120_u8);
+    (any_name(), numbers, any_period(), any_budget(), any_budget()).prop_map(
+        move |(image, (priority, memory, argument, pages, places), period_ms, one, other)| Worker {
+            kind,
+            image,
+            priority,
+            stack: pages << 12,
+            memory: 1 << memory,
+            argument,
+            places,
+            period_ms,
+            budget: Budget {
+                ticks: one.ticks.min(other.ticks),
+                ops: one.ops.min(other.ops),
+                ttl_s: one.ttl_s.min(other.ttl_s),
+            },
+            most: Budget {
+                ticks: one.ticks.max(other.ticks),
+                ops: one.ops.max(other.ops),
+                ttl_s: one.ttl_s.max(other.ttl_s),
+            },
+        },
+    )
+}
+
+fn any_workers() -> impl Strategy<Value = Workers> {
+    let [heartbeat, gpu] = Kind::ALL.map(|kind| proptest::option::of(any_worker(kind)));
+    (any::<u8>(), heartbeat, gpu).prop_map(|(server, heartbeat, gpu)| Workers {
+        server,
+        kinds: heartbeat.into_iter().chain(gpu).collect(),
+    })
+}
+
+/// The same workers for a system with these components: the server is one of them, and what
+/// calls it is below it. `None` where that cannot be.
+fn fitted(workers: Workers, components: &[Component]) -> Option<Workers> {
+    let mut workers = workers;
+    let server = usize::from(workers.server) % components.len();
+    let below = components[server].priority.checked_sub(1).filter(|below| *below > 0)?;
+    for worker in &mut workers.kinds {
+        worker.priority = worker.priority % below + 1;
+    }
+    workers.server = u8::try_from(server).unwrap();
+    (!workers.kinds.is_empty()).then_some(workers)
 }
 
 fn any_facts() -> impl Strategy<Value = Facts> {
@@ -293,18 +434,21 @@ fn any_system_of(components: usize) -> impl Strategy<Value = System> {
         vec(any_component(count), components),
         vec(any_region(count.max(2)), 0..=most_regions),
         any_facts(),
+        proptest::option::of(any_workers()),
     );
     (any_name(), numbers, proptest::option::of(selftest), parts).prop_map(
-        |(name, (memory_mib, tick_ms, halt), selftest, (components, regions, facts))| System {
-            name,
-            memory_mib,
-            tick_ms,
-            on_panic: if halt { OnPanic::Halt } else { OnPanic::Exit },
-            selftest,
-            components: Components::from_iter(components),
-            regions: Regions::from_iter(regions),
-            workers: None,
-            facts,
+        |(name, (memory_mib, tick_ms, halt), selftest, (components, regions, facts, workers))| {
+            System {
+                name,
+                memory_mib,
+                tick_ms,
+                on_panic: if halt { OnPanic::Halt } else { OnPanic::Exit },
+                selftest,
+                workers: workers.and_then(|workers| fitted(workers, &components)),
+                components: Components::from_iter(components),
+                regions: Regions::from_iter(regions),
+                facts,
+            }
         },
     )
 }

@@ -84,6 +84,26 @@ fn images_that_the_root_task_would_refuse_are_not_built_in() {
 }
 
 #[test]
+fn images_of_workers_are_checked_against_their_own_memory() {
+    let manifest = workspace::root().join("tests/manifests/good/every-field.toml");
+    let workers = crate::manifest::load(&manifest).expect("a good manifest").workers;
+    let mut worker = workers.expect("some").kinds[0].clone();
+    (worker.memory, worker.stack) = (128 << 10, 16 << 10);
+    // 32 pages: 21 of the image, 4 of the stack, the IPC buffer, 5 tables, the small objects.
+    check_worker(&worker, &executable(&[(0x20_0000, 5, 21 << 12)], 0)).expect("it fits");
+    let refused = |file: &[u8]| check_worker(&worker, file).expect_err("refused").to_string();
+    let needed = (32 << 12) + (1 << 11) + (1 << 10) + (1 << 4) + (1 << 5);
+    assert_eq!(
+        refused(&executable(&[(0x20_0000, 5, 22 << 12)], 0)),
+        format!(
+            "each worker of kind heartbeat needs {needed} bytes of memory and has 131072: give it \
+             more in the manifest"
+        )
+    );
+    assert!(refused(&executable(&[(0x20_0000, 7, 100)], 0)).contains("writable and executable"));
+}
+
+#[test]
 fn an_archive_is_the_same_for_the_same_files_and_reads_back() {
     let files = vec![("kernel.elf".to_owned(), vec![1; 7]), ("ping".to_owned(), vec![2; 4])];
     let first = archive(&files).expect("an archive");

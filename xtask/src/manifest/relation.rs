@@ -101,7 +101,8 @@ fn call_edge(
     }
 }
 
-/// What starts at boot fits into RAM at the same time, and what the self-test spawns does too.
+/// What starts at boot fits into RAM at the same time, with a worker in every place; so does what
+/// the self-test spawns, which is gone before there are workers.
 fn memory(draft: &Draft, problems: &mut Problems) {
     let Some(memory_mib) = draft.system.as_ref().and_then(|system| system.memory_mib) else {
         return;
@@ -128,7 +129,7 @@ fn memory(draft: &Draft, problems: &mut Problems) {
         }
     }
     if let Some(workers) = draft.workers.as_ref().filter(|_| needed <= room) {
-        workers.check_memory(room - needed, needed, &there, problems);
+        workers.check_memory(needed, room, &there, problems);
     }
     let spawned = draft.selftest.as_ref().and_then(|selftest| selftest.component);
     let spawned = spawned.and_then(|name| find(&draft.components, name.value));

@@ -183,6 +183,29 @@ fn an_absent_image_is_named_with_those_that_are_there() {
 }
 
 #[test]
+fn an_absent_image_of_a_worker_is_named_too() {
+    let path = workspace::root().join("tests/manifests/good/every-field.toml");
+    let checked = load(&path).unwrap();
+    available_check(&checked, &["server", "probe-2", "worker-heart"]).unwrap();
+    let error = available_check(&checked, &["server"]).unwrap_err().to_string();
+    let absent = |line: u32, scope: &str, image: &str| {
+        format!(
+            "tests/manifests/good/every-field.toml:{line}: {scope}: image `{image}` is not among \
+             the images that are built (server)"
+        )
+    };
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            absent(25, "component `client`", "probe-2"),
+            absent(62, "[workers.heartbeat]", "worker-heart"),
+            absent(72, "[workers.gpu]", "probe-2"),
+        ]
+    );
+}
+
+#[test]
 fn a_missing_file_is_one_line() {
     let error = load(&workspace::root().join("systems/absent.toml")).unwrap_err().to_string();
     assert!(error.starts_with("systems/absent.toml: cannot be read: "), "{error}");

@@ -271,34 +271,28 @@ impl WorkersDraft<'_> {
         }
     }
 
-    /// Reports workers that would not fit into the `room` that is left next to what starts at
-    /// boot, which takes `boot` bytes: a spawn in a free place never lacks memory. `there` says
-    /// how much there is in all.
-    pub(super) fn check_memory(
-        &self,
-        mut room: u64,
-        boot: u64,
-        there: &str,
-        problems: &mut Problems,
-    ) {
+    /// Reports workers that do not fit into `room` bytes next to the `taken` ones of what starts at
+    /// boot: a spawn in a free place never lacks memory. `there` says what the room is made of.
+    pub(super) fn check_memory(&self, taken: u64, room: u64, there: &str, problems: &mut Problems) {
+        let mut taken = taken;
         for kind in &self.kinds {
             let (Some(places), Some(memory)) = (kind.places, kind.memory) else { continue };
             // Each has a page for its frames besides its own memory.
             let each = u64::from(memory.value) + PAGE;
-            let needed = each * u64::from(places.value);
-            let Some(left) = room.checked_sub(needed) else {
+            let needed = taken + each * u64::from(places.value);
+            if needed > room {
+                let fit = room.saturating_sub(taken) / each;
                 let reason = format!(
-                    "{} places need {}, {} each, next to {} at boot, {there}: {} places fit",
+                    "`places` is {}, {} each: with what starts at boot {} are needed, {there}; {}",
                     places.value,
-                    show_size(needed),
                     show_size(each),
-                    show_size(boot),
-                    room / each
+                    show_size(needed),
+                    if fit == 0 { "none fits".to_owned() } else { format!("at most {fit} fit") }
                 );
                 kind.section.report(places.line, &reason, problems);
                 return;
-            };
-            room = left;
+            }
+            taken = needed;
         }
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use secure9p_codec::Qid;
+use secure9p_codec::{Name, Qid};
 use secure9p_core::{
     Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
     Write,
@@ -175,9 +175,17 @@ impl<H: Host> Tree for Namespace<H> {
         self.sessions.remove(session);
     }
 
-    fn walk(&mut self, session: SessionId, from: Node, name: &str) -> Result<Found<Node>, Error> {
+    fn walk(
+        &mut self,
+        session: SessionId,
+        from: Node,
+        name: Name<'_>,
+    ) -> Result<Found<Node>, Error> {
         let role = self.sessions.role(session)?;
-        let node = if name == ".." { Some(from.parent()) } else { from.child(name) };
+        let node = match name.as_bytes() {
+            b".." => Some(from.parent()),
+            name => from.child(name),
+        };
         let node = node.filter(|node| policy::may_see(role, *node)).ok_or(Error::NotFound)?;
         Ok(self.found(node))
     }

@@ -1,7 +1,8 @@
 //! Nanoseconds to decode and encode a message, printed one line a message.
 //!
-//! `cargo bench -p cohesix-secure9p-codec`. A line's number is the best of several rounds, which
-//! is what the machine can do when nothing else runs.
+//! `cargo bench -p cohesix-secure9p-codec`. A line's number is the median of many rounds, too short
+//! for much to come in between, with a round of each message in turn. `./cohesix bench 9p` reads
+//! the lines.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,19 +12,15 @@ use secure9p_codec::{
     encode_reply, encode_request, seal_read,
 };
 
-const ROUNDS: u32 = 20;
-const CALLS: u32 = 200_000;
+const ROUNDS: usize = 201;
+const CALLS: u32 = 20_000;
 const QID: Qid = Qid { kind: 0, version: 1, path: 2 };
 
-fn measure(name: &str, mut call: impl FnMut()) {
-    let round = |call: &mut dyn FnMut(u32)| {
-        let start = Instant::now();
-        call(CALLS);
-        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
-    };
-    let mut calls = |count| (0..count).for_each(|_| call());
-    let best = (0..ROUNDS).map(|_| round(&mut calls)).fold(f64::INFINITY, f64::min);
-    println!("{name:24} {best:6.1} ns");
+/// Nanoseconds of one call, over one round of them.
+fn round(mut call: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    (0..CALLS).for_each(|_| call());
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
 }
 
 fn frame(request: &Request<'_>) -> Vec<u8> {
@@ -91,10 +88,17 @@ fn main() {
         ("clunk", Request::Clunk { fid }),
     ];
     let mut out = [0; 8192];
-    for (name, request) in messages {
-        let frame = frame(&request);
-        measure(name, || {
-            let _ = black_box(answer(black_box(&frame), &mut out));
-        });
+    let frames = messages.map(|(_, request)| frame(&request));
+    let mut rounds = messages.map(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for (frame, rounds) in frames.iter().zip(&mut rounds) {
+            rounds.push(round(|| {
+                let _ = black_box(answer(black_box(frame), &mut out));
+            }));
+        }
+    }
+    for ((name, _), mut rounds) in messages.into_iter().zip(rounds) {
+        rounds.sort_by(f64::total_cmp);
+        println!("{name:24} {:6.1} ns", rounds[rounds.len() / 2]);
     }
 }

@@ -102,6 +102,14 @@ impl Sessions {
         Ok(session.role)
     }
 
+    /// The connection that the session is on.
+    pub fn connection(&self, id: SessionId) -> Result<ConnectionId, Error> {
+        let place = self.places.get(usize::from(id.index));
+        let place = place.filter(|place| place.generation == id.generation);
+        let session = place.and_then(|place| place.session.as_ref()).ok_or(Error::Closed)?;
+        Ok(session.connection)
+    }
+
     /// Writes a line for each.
     pub fn write(&self, text: &mut dyn fmt::Write) -> fmt::Result {
         for (index, place) in self.places.iter().enumerate() {

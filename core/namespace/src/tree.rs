@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use secure9p_codec::Qid;
+use secure9p_codec::{Name, Qid};
 use secure9p_core::{
     Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
     Write,
@@ -102,10 +102,10 @@ impl<H: Host> Namespace<H> {
 
     /// Accepts control lines. Acting on them comes with the queen's commands; until then each is
     /// logged. A blank line is no command.
-    fn control(&mut self, writer: &mut Writer, data: &[u8]) -> Result<(), Error> {
+    fn control(&mut self, by: ConnectionId, writer: &mut Writer, data: &[u8]) -> Result<(), Error> {
         let Self { joiners, log, .. } = self;
         let mut accepted = 0;
-        let written = joiners.write(writer, data, |bytes| {
+        let written = joiners.write(by, writer, data, |bytes| {
             if bytes.trim_ascii().is_empty() {
                 return;
             }
@@ -125,6 +125,7 @@ impl<H: Host> Namespace<H> {
         if let Err(refusal) = written {
             let why = match refusal {
                 Refusal::Long => "a line is too long",
+                Refusal::Second => "another line of the connection is unfinished",
                 Refusal::Full => "too many unfinished lines",
             };
             self.log(format_args!("ctl refused: {why}"));
@@ -175,9 +176,17 @@ impl<H: Host> Tree for Namespace<H> {
         self.sessions.remove(session);
     }
 
-    fn walk(&mut self, session: SessionId, from: Node, name: &str) -> Result<Found<Node>, Error> {
+    fn walk(
+        &mut self,
+        session: SessionId,
+        from: Node,
+        name: Name<'_>,
+    ) -> Result<Found<Node>, Error> {
         let role = self.sessions.role(session)?;
-        let node = if name == ".." { Some(from.parent()) } else { from.child(name) };
+        let node = match name.as_bytes() {
+            b".." => Some(from.parent()),
+            name => from.child(name),
+        };
         let node = node.filter(|node| policy::may_see(role, *node)).ok_or(Error::NotFound)?;
         Ok(self.found(node))
     }
@@ -228,7 +237,7 @@ impl<H: Host> Tree for Namespace<H> {
 
     fn write(
         &mut self,
-        _: SessionId,
+        session: SessionId,
         node: Node,
         open: &mut Open,
         data: &[u8],
@@ -238,7 +247,10 @@ impl<H: Host> Tree for Namespace<H> {
                 self.log.append(data)?;
                 self.changed(node, self.log.len());
             }
-            (Node::Control, Open::Control(writer)) => self.control(writer, data)?,
+            (Node::Control, Open::Control(writer)) => {
+                let by = self.sessions.connection(session)?;
+                self.control(by, writer, data)?;
+            }
             _ => return Err(Error::Invalid),
         }
         Ok(Write::Done(data.len() as u32))

@@ -8,6 +8,8 @@
 //! A connection has one unfinished line at a time, whatever it opens and however often it attaches,
 //! and there are as many places as the VM has connections. So nobody keeps anybody from being heard.
 
+use core::fmt;
+
 use heapless::Vec;
 use secure9p_core::{ConnectionId, Error};
 
@@ -38,6 +40,19 @@ pub enum Refusal {
     Second,
     /// There are as many unfinished lines as can be.
     Full,
+    /// A line in it was refused, with this.
+    Line(Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Long => "a line is too long",
+            Self::Second => "another line of the connection is unfinished",
+            Self::Full => "too many unfinished lines",
+            Self::Line(_) => "it goes on with a line that was refused",
+        })
+    }
 }
 
 impl From<Refusal> for Error {
@@ -45,6 +60,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::Long => Self::TooBig,
             Refusal::Second | Refusal::Full => Self::Busy,
+            Refusal::Line(error) => error,
         }
     }
 }
@@ -54,6 +70,26 @@ impl From<Refusal> for Error {
 struct Begun {
     by: ConnectionId,
     bytes: Pending,
+}
+
+/// What a write came to.
+#[derive(Debug)]
+pub struct Joined<'d> {
+    /// The line that was begun before and is whole now.
+    first: Option<Begun>,
+    /// Whole lines.
+    whole: &'d [u8],
+    /// The beginning of a line.
+    rest: &'d [u8],
+}
+
+impl Joined<'_> {
+    /// Every line that is whole now, without its end.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.first.iter().map(|begun| &*begun.bytes);
+        let whole = self.whole.split_inclusive(|byte| *byte == b'\n');
+        first.chain(whole.map(|line| line.strip_suffix(b"\n").unwrap_or(line)))
+    }
 }
 
 /// Every unfinished line.
@@ -85,71 +121,84 @@ impl Joiners {
     }
 
     /// Takes `data` that came over the connection `by`, or nothing of it: then what was unfinished
-    /// is dropped as well. Gives every line that is whole now, without its end, to `line`.
-    pub fn write(
+    /// is dropped as well. What is whole now has to be acted on, and then the writer goes on with
+    /// [`Self::keep`] or [`Self::refuse`].
+    pub fn join<'d>(
         &mut self,
         by: ConnectionId,
         writer: &mut Writer,
-        data: &[u8],
-        line: impl FnMut(&[u8]),
-    ) -> Result<(), Refusal> {
-        let taken = match *writer {
+        data: &'d [u8],
+    ) -> Result<Joined<'d>, Refusal> {
+        let joined = match *writer {
             Writer::Refused(refusal) => Err(refusal),
-            Writer::Whole => self.take(by, None, data, line),
-            Writer::Part(place) => self.take(by, Some(place), data, line),
+            Writer::Whole => self.take(by, None, data),
+            Writer::Part(place) => self.take(by, Some(place), data),
         };
-        *writer = match taken {
-            Ok(None) => Writer::Whole,
-            Ok(Some(place)) => Writer::Part(place),
-            Err(_) if data.last() == Some(&b'\n') => Writer::Whole,
-            Err(refusal) => Writer::Refused(refusal),
-        };
-        taken.map(|_| ())
+        joined.inspect_err(|refusal| self.refuse(writer, data, *refusal))
     }
 
-    /// The place of what is unfinished afterwards, where something is.
-    fn take(
+    fn take<'d>(
         &mut self,
         by: ConnectionId,
         place: Option<u8>,
-        data: &[u8],
-        mut line: impl FnMut(&[u8]),
-    ) -> Result<Option<u8>, Refusal> {
+        data: &'d [u8],
+    ) -> Result<Joined<'d>, Refusal> {
         let begun = place.and_then(|place| self.begun(place)).map_or(0, |begun| begun.bytes.len());
-        let ends = data.last() == Some(&b'\n');
-        let place = match place {
-            _ if is_long(begun, data) => Err(Refusal::Long),
-            None if !ends => self.vacancy(by),
-            None => Ok(MAX_UNFINISHED),
-            Some(place) => Ok(usize::from(place)),
+        if is_long(begun, data) {
+            return Err(Refusal::Long);
         }
-        .inspect_err(|_| place.into_iter().for_each(|place| self.free(place)))?;
-        // A whole line that lies in the data is not copied.
-        let mut pieces = data.split_inclusive(|byte| *byte == b'\n');
-        if begun > 0
-            && let Some(Some(Begun { bytes, .. })) = self.begun.get_mut(place)
-            && let Some(first) = pieces.next()
-        {
+        let (whole, rest) = match data.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => data.split_at(end + 1),
+            None => (&[][..], data),
+        };
+        let Some(place) = place else {
+            if !rest.is_empty() {
+                self.vacancy(by)?;
+            }
+            return Ok(Joined { first: None, whole, rest });
+        };
+        let mut pieces = whole.splitn(2, |byte| *byte == b'\n');
+        let (Some(end), Some(whole)) = (pieces.next(), pieces.next()) else {
+            return Ok(Joined { first: None, whole: &[], rest });
+        };
+        let mut first = self.begun.get_mut(usize::from(place)).and_then(Option::take);
+        if let Some(first) = &mut first {
             // It was counted above.
-            let _ = bytes.extend_from_slice(without_end(first));
-            if first.last() == Some(&b'\n') {
-                line(bytes);
-                bytes.clear();
-            }
+            let _ = first.bytes.extend_from_slice(end);
         }
-        for piece in pieces {
-            if piece.last() == Some(&b'\n') {
-                line(without_end(piece));
-            } else if let Some(slot) = self.begun.get_mut(place) {
-                let begun = slot.get_or_insert(Begun { by, bytes: Pending::new() });
-                let _ = begun.bytes.extend_from_slice(piece);
-            }
+        Ok(Joined { first, whole, rest })
+    }
+
+    /// Keeps what `joined` has of a line that is not finished.
+    pub fn keep(&mut self, by: ConnectionId, writer: &mut Writer, joined: &Joined<'_>) {
+        let place = match *writer {
+            // Its line is over.
+            Writer::Part(_) if joined.first.is_some() => None,
+            Writer::Part(place) => Some(usize::from(place)),
+            Writer::Whole | Writer::Refused(_) => None,
+        };
+        if joined.rest.is_empty() && place.is_none() {
+            *writer = Writer::Whole;
+            return;
         }
-        let place = place as u8;
-        if ends {
+        let place = place.or_else(|| self.begun.iter().position(Option::is_none));
+        let slot = place.and_then(|place| self.begun.get_mut(place));
+        if let (Some(place), Some(slot)) = (place, slot) {
+            let begun = slot.get_or_insert(Begun { by, bytes: Pending::new() });
+            // It was counted, and the place was there, when it was joined.
+            let _ = begun.bytes.extend_from_slice(joined.rest);
+            *writer = Writer::Part(place as u8);
+        }
+    }
+
+    /// Nothing of `data` is taken: what was unfinished is dropped, and so is the rest of a line
+    /// that `data` begins.
+    pub fn refuse(&mut self, writer: &mut Writer, data: &[u8], refusal: Refusal) {
+        if let Writer::Part(place) = *writer {
             self.free(place);
         }
-        Ok((!ends).then_some(place))
+        let ends = data.last() == Some(&b'\n');
+        *writer = if ends { Writer::Whole } else { Writer::Refused(refusal) };
     }
 
     /// A place for another unfinished line of the connection `by`.
@@ -172,10 +221,6 @@ fn is_long(begun: usize, data: &[u8]) -> bool {
     first > MAX_CONTROL_LINE || pieces.any(|length| length > MAX_CONTROL_LINE)
 }
 
-fn without_end(piece: &[u8]) -> &[u8] {
-    piece.strip_suffix(b"\n").unwrap_or(piece)
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -196,9 +241,10 @@ mod tests {
     }
 
     fn write(joiners: &mut Joiners, opened: &mut Opened, data: &[u8]) -> Result<Lines, Refusal> {
-        let mut lines = vec![];
-        let take = |line: &[u8]| lines.push(String::from_utf8_lossy(line).into_owned());
-        joiners.write(opened.0, &mut opened.1, data, take)?;
+        let joined = joiners.join(opened.0, &mut opened.1, data)?;
+        let lines = joined.lines().map(|line| String::from_utf8_lossy(line).into_owned());
+        let lines = lines.collect();
+        joiners.keep(opened.0, &mut opened.1, &joined);
         Ok(lines)
     }
 

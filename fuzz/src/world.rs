@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use namespace::{Host, Namespace};
+use secure9p_codec::Name;
 use secure9p_core::model::Model;
 use secure9p_core::{ConnectionId, OpenMode, Read, Tree};
 
@@ -122,6 +123,7 @@ fn look(tree: &mut Hive) -> (Vec<u8>, Vec<u8>, usize) {
     let (session, root) = tree.attach(ConnectionId(2), "queen", "").expect("there is room");
     let find = |tree: &mut Hive, path: [&str; 2]| {
         path.iter().fold(root.node, |from, name| {
+            let name = Name::new(name).expect("a name");
             tree.walk(session, from, name).expect("a file of the system").node
         })
     };

@@ -1,19 +1,28 @@
-//! Every file, in one table. A new file is a line here, a line in `policy` and what it holds in
-//! `tree`.
+//! Every file: a table of those that are always there, and those of each worker.
+//!
+//! A new file is a line of the table, a line in `policy` and what it holds in `tree`.
 
-/// A file.
+use crate::workers::WorkerId;
+
+/// A file that is always there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Node {
+pub enum Fixed {
     /// `/`
     Root,
     /// `/proc`
     Proc,
     /// `/proc/boot`
     Boot,
+    /// `/proc/caps`
+    Caps,
     /// `/proc/events`
     Events,
     /// `/proc/mem`
     Memory,
+    /// `/proc/sched`
+    Sched,
+    /// `/proc/self`
+    Own,
     /// `/proc/sessions`
     Sessions,
     /// `/log`
@@ -24,8 +33,41 @@ pub enum Node {
     Queen,
     /// `/queen/ctl`
     Control,
+    /// `/queen/last`
+    Last,
     /// `/worker`
-    Worker,
+    Workers,
+}
+
+/// A file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum File {
+    /// One that is always there.
+    Fixed(Fixed),
+    /// `/worker/ID`, as long as the worker lives.
+    Worker(WorkerId),
+    /// `/worker/ID/telemetry`, as long as the worker lives.
+    Telemetry(WorkerId),
+}
+
+/// How a session came to a file: what leads up again, and under which name it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// By the file's own path.
+    Path,
+    /// Below `/worker/self`.
+    Own,
+    /// Below the session's mount in this place.
+    Mount(u8),
+}
+
+/// A file as a session sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    /// The file.
+    pub file: File,
+    /// How the session came to it.
+    pub via: Via,
 }
 
 /// What a file is.
@@ -41,50 +83,57 @@ pub enum Kind {
 
 /// A line of the table.
 struct Line {
-    node: Node,
-    parent: Node,
+    file: Fixed,
+    parent: Fixed,
     name: &'static str,
     path: &'static str,
     kind: Kind,
 }
 
 const fn line(
-    node: Node,
-    parent: Node,
+    file: Fixed,
+    parent: Fixed,
     name: &'static str,
     path: &'static str,
     kind: Kind,
 ) -> Line {
-    Line { node, parent, name, path, kind }
+    Line { file, parent, name, path, kind }
 }
 
-/// In order of the enum, so that a node's number is its line.
-const TABLE: [Line; 11] = [
-    line(Node::Root, Node::Root, "/", "/", Kind::Directory),
-    line(Node::Proc, Node::Root, "proc", "/proc", Kind::Directory),
-    line(Node::Boot, Node::Proc, "boot", "/proc/boot", Kind::Text),
-    line(Node::Events, Node::Proc, "events", "/proc/events", Kind::Append),
-    line(Node::Memory, Node::Proc, "mem", "/proc/mem", Kind::Text),
-    line(Node::Sessions, Node::Proc, "sessions", "/proc/sessions", Kind::Text),
-    line(Node::Log, Node::Root, "log", "/log", Kind::Directory),
-    line(Node::QueenLog, Node::Log, "queen.log", "/log/queen.log", Kind::Append),
-    line(Node::Queen, Node::Root, "queen", "/queen", Kind::Directory),
-    line(Node::Control, Node::Queen, "ctl", "/queen/ctl", Kind::Append),
-    line(Node::Worker, Node::Root, "worker", "/worker", Kind::Directory),
+/// In order of the enum, so that a file's number is its line.
+const TABLE: [Line; 15] = [
+    line(Fixed::Root, Fixed::Root, "/", "/", Kind::Directory),
+    line(Fixed::Proc, Fixed::Root, "proc", "/proc", Kind::Directory),
+    line(Fixed::Boot, Fixed::Proc, "boot", "/proc/boot", Kind::Text),
+    line(Fixed::Caps, Fixed::Proc, "caps", "/proc/caps", Kind::Text),
+    line(Fixed::Events, Fixed::Proc, "events", "/proc/events", Kind::Append),
+    line(Fixed::Memory, Fixed::Proc, "mem", "/proc/mem", Kind::Text),
+    line(Fixed::Sched, Fixed::Proc, "sched", "/proc/sched", Kind::Text),
+    line(Fixed::Own, Fixed::Proc, "self", "/proc/self", Kind::Text),
+    line(Fixed::Sessions, Fixed::Proc, "sessions", "/proc/sessions", Kind::Text),
+    line(Fixed::Log, Fixed::Root, "log", "/log", Kind::Directory),
+    line(Fixed::QueenLog, Fixed::Log, "queen.log", "/log/queen.log", Kind::Append),
+    line(Fixed::Queen, Fixed::Root, "queen", "/queen", Kind::Directory),
+    line(Fixed::Control, Fixed::Queen, "ctl", "/queen/ctl", Kind::Append),
+    line(Fixed::Last, Fixed::Queen, "last", "/queen/last", Kind::Text),
+    line(Fixed::Workers, Fixed::Root, "worker", "/worker", Kind::Directory),
 ];
 
-impl Node {
+/// The name of each worker's telemetry.
+pub const TELEMETRY: &str = "telemetry";
+
+impl Fixed {
     fn line(self) -> &'static Line {
         // The test below holds the table to the enum's order.
         &TABLE[self as usize]
     }
 
-    /// Every file.
+    /// Every one.
     pub fn all() -> impl Iterator<Item = Self> {
-        TABLE.iter().map(|line| line.node)
+        TABLE.iter().map(|line| line.file)
     }
 
-    /// Its number, which no other file ever has.
+    /// Its number, from 1 on.
     pub const fn number(self) -> u64 {
         self as u64 + 1
     }
@@ -99,25 +148,84 @@ impl Node {
         self.line().path
     }
 
-    /// The directory that it is in; the root is in itself.
-    pub fn parent(self) -> Self {
-        self.line().parent
-    }
-
     /// What it is.
     pub fn kind(self) -> Kind {
         self.line().kind
     }
 
     /// The file `name` in this directory.
-    pub fn child(self, name: &str) -> Option<Self> {
-        self.children(0).find(|child| child.name() == name)
+    pub fn child(self, name: &[u8]) -> Option<Self> {
+        self.children(0).find(|child| child.name().as_bytes() == name)
     }
 
     /// The files in this directory whose number is above `place`, in order of their numbers.
     pub fn children(self, place: u64) -> impl Iterator<Item = Self> {
-        let inside = move |node: &Self| node.parent() == self && *node != Self::Root;
-        Self::all().filter(inside).filter(move |node| node.number() > place)
+        let inside = move |file: &Self| file.line().parent == self && *file != Self::Root;
+        Self::all().filter(inside).filter(move |file| file.number() > place)
+    }
+}
+
+impl File {
+    /// The root.
+    pub const ROOT: Self = Self::Fixed(Fixed::Root);
+    /// The directory of all workers.
+    pub const WORKERS: Self = Self::Fixed(Fixed::Workers);
+
+    /// Its number, which no other file ever has: a worker's number is above every line of the
+    /// table, and is never used again.
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Fixed(fixed) => fixed.number(),
+            Self::Worker(worker) => u64::from(worker.number) << 8 | 1,
+            Self::Telemetry(worker) => u64::from(worker.number) << 8 | 2,
+        }
+    }
+
+    /// The directory that it is in; the root is in itself.
+    pub fn parent(self) -> Self {
+        match self {
+            Self::Fixed(fixed) => Self::Fixed(fixed.line().parent),
+            Self::Worker(_) => Self::WORKERS,
+            Self::Telemetry(worker) => Self::Worker(worker),
+        }
+    }
+
+    /// What it is.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Fixed(fixed) => fixed.kind(),
+            Self::Worker(_) => Kind::Directory,
+            Self::Telemetry(_) => Kind::Append,
+        }
+    }
+
+    /// The worker whose file it is.
+    pub const fn worker(self) -> Option<WorkerId> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Worker(worker) | Self::Telemetry(worker) => Some(worker),
+        }
+    }
+}
+
+impl Node {
+    /// The root.
+    pub const ROOT: Self = Self::by_path(File::ROOT);
+
+    /// The file by its own path.
+    pub const fn by_path(file: File) -> Self {
+        Self { file, via: Via::Path }
+    }
+
+    /// A file next to this one, come to in the same way.
+    pub const fn beside(self, file: File) -> Self {
+        Self { file, via: self.via }
+    }
+}
+
+impl From<Fixed> for Node {
+    fn from(fixed: Fixed) -> Self {
+        Self::by_path(File::Fixed(fixed))
     }
 }
 
@@ -131,10 +239,10 @@ mod tests {
     #[test]
     fn the_table_agrees_with_the_enum_and_with_itself() {
         for (index, line) in TABLE.iter().enumerate() {
-            assert_eq!(line.node as usize, index);
+            assert_eq!(line.file as usize, index);
             assert_eq!(line.parent.kind(), Kind::Directory);
             let parent = line.parent.path().trim_end_matches('/');
-            let path = if line.node == Node::Root {
+            let path = if line.file == Fixed::Root {
                 "/".into()
             } else {
                 format!("{parent}/{}", line.name)
@@ -145,12 +253,23 @@ mod tests {
 
     #[test]
     fn children_come_in_order_and_go_on_behind_a_place() {
-        let all: std::vec::Vec<_> = Node::Proc.children(0).collect();
-        assert_eq!(all, [Node::Boot, Node::Events, Node::Memory, Node::Sessions]);
-        let rest: std::vec::Vec<_> = Node::Proc.children(Node::Events.number()).collect();
-        assert_eq!(rest, [Node::Memory, Node::Sessions]);
-        assert_eq!(Node::Root.child("queen"), Some(Node::Queen));
-        assert_eq!(Node::Root.child("/"), None);
-        assert_eq!(Node::Worker.children(0).next(), None);
+        let all: std::vec::Vec<_> = Fixed::Log.children(0).collect();
+        assert_eq!(all, [Fixed::QueenLog]);
+        let rest: std::vec::Vec<_> = Fixed::Proc.children(Fixed::Events.number()).collect();
+        assert_eq!(rest, [Fixed::Memory, Fixed::Sched, Fixed::Own, Fixed::Sessions]);
+        assert_eq!(Fixed::Root.child(b"queen"), Some(Fixed::Queen));
+        assert_eq!(Fixed::Root.child(b"/"), None);
+        assert_eq!(Fixed::Workers.children(0).next(), None);
+    }
+
+    #[test]
+    fn no_number_is_used_twice() {
+        let worker = |number| WorkerId { place: 0, number };
+        let mut numbers: std::vec::Vec<u64> = Fixed::all().map(Fixed::number).collect();
+        for number in [1, 2, u32::MAX] {
+            numbers.push(File::Worker(worker(number)).number());
+            numbers.push(File::Telemetry(worker(number)).number());
+        }
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
     }
 }

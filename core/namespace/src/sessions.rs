@@ -1,13 +1,21 @@
 //! Who is attached.
+//!
+//! Connections of the host share places; each worker has one of its own, for its own connection,
+//! so that however many attach from outside every worker gets in, and is found at once.
 
 use core::fmt;
+use core::time::Duration;
 
-use heapless::{String, Vec};
+use heapless::String;
 use secure9p_core::{ConnectionId, Error};
+use ticket::{Claims, Role, TicketId};
 
-use crate::policy::Role;
+use crate::mounts::Mounts;
+use crate::nodes::Node;
+use crate::policy::Who;
+use crate::workers::{MAX_WORKERS, WorkerId, is_own};
 
-/// Most sessions at the same time.
+/// Most sessions of connections of the host at the same time.
 pub const MAX_SESSIONS: usize = 96;
 /// Places that are for connections without a session, as many as there can be connections:
 /// however often somebody attaches, all others get in.
@@ -18,16 +26,101 @@ const MAX_USER: usize = 32;
 /// A session, once: its place and how often that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionId {
-    index: u8,
+    /// The workers' own places are behind the others.
+    index: u16,
     generation: u32,
 }
 
+impl SessionId {
+    /// Whether it is a worker's over its own connection.
+    pub(crate) fn is_own(self) -> bool {
+        usize::from(self.index) >= MAX_SESSIONS
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.index.fmt(f)
+    }
+}
+
+/// The ticket that a session came with, as far as it may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name.
+    pub id: TicketId,
+    /// When it was minted, in milliseconds since 1970.
+    pub issued_at_ms: u64,
+    /// How long it is good from then on, in seconds.
+    pub ttl_s: Option<u64>,
+}
+
+impl Origin {
+    /// What of the claims counts for revoking the ticket.
+    pub const fn claims(&self, role: Role) -> Claims {
+        let mut claims = Claims::new(role, self.issued_at_ms);
+        claims.budget.ttl_s = self.ttl_s;
+        claims
+    }
+}
+
+/// A session.
 #[derive(Debug)]
-struct Session {
-    connection: ConnectionId,
-    role: Role,
-    user: String<MAX_USER>,
-    operations: u64,
+pub struct Session {
+    pub connection: ConnectionId,
+    pub who: Who,
+    pub root: Node,
+    pub user: User,
+    pub origin: Origin,
+    /// When it ends, in the time since the system's start.
+    pub expires: Option<Duration>,
+    /// Operations that it has left, where they are counted here.
+    pub ops: Option<u64>,
+    /// The number of the frame that it was charged for last.
+    pub charged: u32,
+    /// Number of the worker that it spawned last; 0 for none.
+    pub last: u32,
+}
+
+/// What somebody calls itself. Nothing in it moves a cursor or separates fields.
+#[derive(Debug, Clone, Default)]
+pub struct User(String<MAX_USER>);
+
+impl User {
+    /// Takes what fits.
+    pub fn new(name: &str) -> Self {
+        let mut user = String::new();
+        for character in name.chars().filter(|c| !c.is_control() && *c != ' ') {
+            if user.push(character).is_err() {
+                break;
+            }
+        }
+        Self(user)
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Session {
+    /// Writes what it is, without a line end.
+    pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
+        let Self { who, user, origin, expires, ops, .. } = self;
+        write!(text, "role={} ticket={}", who.role, origin.id)?;
+        if let Some(worker) = who.worker {
+            write!(text, " worker={worker}")?;
+        }
+        if let Some(expires) = expires {
+            write!(text, " ttl_left_s={}", expires.saturating_sub(now).as_secs())?;
+        }
+        if let Some(ops) = ops {
+            write!(text, " ops_left={ops}")?;
+        }
+        write!(text, " user={user}")
+    }
 }
 
 #[derive(Debug)]
@@ -36,163 +129,170 @@ struct Place {
     session: Option<Session>,
 }
 
+impl Place {
+    const EMPTY: Self = Self { generation: 0, session: None };
+
+    fn fill(&mut self, session: Session) -> u32 {
+        self.generation = self.generation.wrapping_add(1);
+        self.session = Some(session);
+        self.generation
+    }
+}
+
 /// Every session.
 #[derive(Debug)]
 pub struct Sessions {
     places: [Place; MAX_SESSIONS],
-    /// Connections that are not the queen's.
-    roles: Vec<(ConnectionId, Role), MAX_SESSIONS>,
+    /// What the sessions in `places` have mounted.
+    mounts: [Mounts; MAX_SESSIONS],
+    /// Each worker's own session.
+    own: [Place; MAX_WORKERS],
+    /// No session ends by itself before this.
+    deadline: Option<Duration>,
 }
 
 impl Sessions {
     pub const fn new() -> Self {
-        let places = [const { Place { generation: 0, session: None } }; MAX_SESSIONS];
-        Self { places, roles: Vec::new() }
-    }
-
-    /// Says who is on a connection, from the next attach on. The queen is on every other.
-    pub fn set_role(&mut self, connection: ConnectionId, role: Role) -> Result<(), Error> {
-        self.roles.retain(|(other, _)| *other != connection);
-        match role {
-            Role::Queen => Ok(()),
-            _ => self.roles.push((connection, role)).map_err(|_| Error::Busy),
+        Self {
+            places: [Place::EMPTY; MAX_SESSIONS],
+            mounts: [const { Mounts::new() }; MAX_SESSIONS],
+            own: [Place::EMPTY; MAX_WORKERS],
+            deadline: None,
         }
     }
 
     /// Lets somebody in.
-    pub fn add(&mut self, connection: ConnectionId, uname: &str) -> Result<SessionId, Error> {
-        let known = self.roles.iter().find(|(other, _)| *other == connection);
-        let role = known.map_or(Role::Queen, |(_, role)| *role);
+    pub fn add(&mut self, session: Session) -> Result<SessionId, Error> {
+        let expires = session.expires;
+        let id = match session.who.worker {
+            Some(worker) if is_own(session.connection) => self.add_own(worker, session)?,
+            _ => self.add_other(session)?,
+        };
+        self.deadline = earlier(self.deadline, expires);
+        Ok(id)
+    }
+
+    fn add_own(&mut self, worker: WorkerId, session: Session) -> Result<SessionId, Error> {
+        let index = usize::from(worker.place);
+        let place = self.own.get_mut(index).ok_or(Error::Busy)?;
+        if place.session.is_some() {
+            return Err(Error::Busy);
+        }
+        Ok(SessionId { index: (MAX_SESSIONS + index) as u16, generation: place.fill(session) })
+    }
+
+    fn add_other(&mut self, session: Session) -> Result<SessionId, Error> {
         let live = || self.places.iter().flat_map(|place| &place.session);
-        let again = live().any(|session| session.connection == connection);
+        let again = live().any(|other| other.connection == session.connection);
         if again && live().count() + FIRST >= MAX_SESSIONS {
             return Err(Error::Busy);
         }
         let free = self.places.iter().position(|place| place.session.is_none());
         let index = free.ok_or(Error::Busy)?;
         let place = self.places.get_mut(index).ok_or(Error::Busy)?;
-        let mut user = String::new();
-        // A ticket may stand in the place of a name, and is not kept.
-        if !uname.contains("cohesix-ticket-") {
-            for character in uname.chars().filter(|c| !c.is_control() && *c != ' ') {
-                // What no longer fits is cut.
-                let _ = user.push(character);
-            }
+        let generation = place.fill(session);
+        if let Some(mounts) = self.mounts.get_mut(index) {
+            mounts.clear();
         }
-        place.generation = place.generation.wrapping_add(1);
-        place.session = Some(Session { connection, role, user, operations: 0 });
-        Ok(SessionId { index: index as u8, generation: place.generation })
+        Ok(SessionId { index: index as u16, generation })
     }
 
-    /// The session is over.
-    pub fn remove(&mut self, id: SessionId) {
-        if let Some(place) = self.places.get_mut(usize::from(id.index))
-            && place.generation == id.generation
-        {
-            place.session = None;
-        }
+    fn place(&self, index: usize) -> Option<&Place> {
+        self.places.get(index).or_else(|| self.own.get(index.checked_sub(MAX_SESSIONS)?))
     }
 
-    /// The session's role, and counts an operation.
-    pub fn role(&mut self, id: SessionId) -> Result<Role, Error> {
-        let place = self.places.get_mut(usize::from(id.index));
+    fn place_mut(&mut self, id: SessionId) -> Option<&mut Place> {
+        let index = usize::from(id.index);
+        let place = match index.checked_sub(MAX_SESSIONS) {
+            None => self.places.get_mut(index),
+            Some(index) => self.own.get_mut(index),
+        };
+        place.filter(|place| place.generation == id.generation)
+    }
+
+    /// The session.
+    pub fn get(&self, id: SessionId) -> Result<&Session, Error> {
+        let place = self.place(id.index.into());
         let place = place.filter(|place| place.generation == id.generation);
-        let session = place.and_then(|place| place.session.as_mut()).ok_or(Error::Closed)?;
-        session.operations = session.operations.wrapping_add(1);
-        Ok(session.role)
+        place.and_then(|place| place.session.as_ref()).ok_or(Error::Closed)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, id: SessionId) -> Result<&mut Session, Error> {
+        self.place_mut(id).and_then(|place| place.session.as_mut()).ok_or(Error::Closed)
+    }
+
+    /// What the session has mounted; `None` where it cannot mount anything.
+    pub fn mounts(&self, id: SessionId) -> Option<&Mounts> {
+        self.mounts.get(usize::from(id.index))
+    }
+
+    /// The same, to change it.
+    pub fn mounts_mut(&mut self, id: SessionId) -> Option<&mut Mounts> {
+        self.mounts.get_mut(usize::from(id.index))
+    }
+
+    /// The session is over. It is returned if it was not already.
+    pub fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.place_mut(id).and_then(|place| place.session.take())
+    }
+
+    /// Ends every session of a worker that is gone.
+    pub fn remove_worker(&mut self, worker: WorkerId) {
+        let own = self.own.get_mut(usize::from(worker.place));
+        for place in own.into_iter().chain(&mut self.places) {
+            place.session.take_if(|session| session.who.worker == Some(worker));
+        }
+    }
+
+    /// Every session with its number.
+    fn all(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        let places = self.places.iter().chain(&self.own).enumerate();
+        places.filter_map(|(index, place)| {
+            let id = SessionId { index: index as u16, generation: place.generation };
+            Some((id, place.session.as_ref()?))
+        })
+    }
+
+    /// A session for which this holds.
+    pub fn find(&self, mut is_it: impl FnMut(&Session) -> bool) -> Option<SessionId> {
+        self.all().find(|(_, session)| is_it(session)).map(|(id, _)| id)
+    }
+
+    /// When [`Self::expire`] is worth calling.
+    pub const fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// Ends a session whose time is over; called until there is none.
+    pub fn expire(&mut self, now: Duration) -> Option<(SessionId, Session)> {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        let due = self.find(|session| session.expires.is_some_and(|end| end <= now));
+        if let Some(id) = due {
+            return self.remove(id).map(|session| (id, session));
+        }
+        self.deadline = self.all().filter_map(|(_, session)| session.expires).min();
+        None
     }
 
     /// Writes a line for each.
-    pub fn write(&self, text: &mut dyn fmt::Write) -> fmt::Result {
-        for (index, place) in self.places.iter().enumerate() {
-            let Some(session) = &place.session else { continue };
-            let role = match session.role {
-                Role::Queen => "queen",
-                Role::Worker => "worker",
-                Role::Observer => "observer",
-            };
-            let Session { connection, user, .. } = session;
-            let connection = connection.0;
-            writeln!(text, "session={index} connection={connection} role={role} user={user}")?;
+    pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
+        for (id, session) in self.all() {
+            write!(text, "session={id} ")?;
+            if is_own(session.connection) {
+                write!(text, "connection=own ")?;
+            } else {
+                write!(text, "connection={} ", session.connection.0)?;
+            }
+            session.write(now, text)?;
+            text.write_char('\n')?;
         }
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    extern crate std;
-    use std::string::String;
-
-    use super::*;
-
-    #[test]
-    fn a_session_that_is_over_stays_closed_when_its_place_is_used_again() {
-        let mut sessions = Sessions::new();
-        sessions.set_role(ConnectionId(2), Role::Observer).expect("room");
-        let first = sessions.add(ConnectionId(1), "a").expect("room");
-        sessions.remove(first);
-        let second = sessions.add(ConnectionId(2), "b").expect("room");
-        assert_eq!(sessions.role(first), Err(Error::Closed));
-        sessions.remove(first);
-        assert_eq!(sessions.role(second), Ok(Role::Observer));
-    }
-
-    #[test]
-    fn there_are_as_many_as_there_are() {
-        let mut sessions = Sessions::new();
-        for number in 0..MAX_SESSIONS as u32 {
-            sessions.add(ConnectionId(number), "a").expect("room");
-        }
-        assert_eq!(sessions.add(ConnectionId(1000), "a"), Err(Error::Busy));
-    }
-
-    #[test]
-    fn who_attaches_again_and_again_keeps_nobody_out() {
-        let mut sessions = Sessions::new();
-        let greedy = [ConnectionId(1), ConnectionId(2)];
-        for connection in greedy.into_iter().cycle().take(MAX_SESSIONS - FIRST) {
-            sessions.add(connection, "greedy").expect("room");
-        }
-        assert_eq!(sessions.add(ConnectionId(1), "greedy"), Err(Error::Busy));
-        for number in 0..FIRST as u32 {
-            sessions.add(ConnectionId(10 + number), "a").expect("room for a first session");
-        }
-    }
-
-    #[test]
-    fn a_connection_has_the_role_that_it_was_given_last() {
-        let mut sessions = Sessions::new();
-        let one = ConnectionId(1);
-        let mut role = |given: Option<Role>| {
-            if let Some(given) = given {
-                sessions.set_role(one, given).expect("room");
-            }
-            let id = sessions.add(one, "a").expect("room");
-            sessions.role(id).expect("live")
-        };
-        assert_eq!(role(None), Role::Queen);
-        assert_eq!(role(Some(Role::Worker)), Role::Worker);
-        assert_eq!(role(Some(Role::Observer)), Role::Observer);
-        assert_eq!(role(Some(Role::Queen)), Role::Queen);
-        for number in 0..MAX_SESSIONS as u32 {
-            sessions.set_role(ConnectionId(10 + number), Role::Worker).expect("room");
-        }
-        assert_eq!(sessions.set_role(ConnectionId(9), Role::Worker), Err(Error::Busy));
-        assert_eq!(sessions.set_role(ConnectionId(10), Role::Observer), Ok(()));
-    }
-
-    #[test]
-    fn no_ticket_and_no_control_character_is_shown() {
-        let mut sessions = Sessions::new();
-        sessions.set_role(ConnectionId(8), Role::Worker).expect("room");
-        sessions.add(ConnectionId(7), "cohesix-ticket-00.ff").expect("room");
-        sessions.add(ConnectionId(8), "e\x1bv\nil").expect("room");
-        let mut text = String::new();
-        sessions.write(&mut text).expect("a string takes everything");
-        assert_eq!(
-            text,
-            "session=0 connection=7 role=queen user=\nsession=1 connection=8 role=worker user=evil\n"
-        );
-    }
+fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }

@@ -4,6 +4,7 @@ extern crate std;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+use secure9p_codec::Name;
 use secure9p_core::{Access, AccessPolicy, OpenMode, Read, Tree, Write};
 
 use super::*;
@@ -36,6 +37,7 @@ fn attached() -> (std::boxed::Box<Tested>, SessionId) {
 fn find(tree: &mut Tested, session: SessionId, path: &str) -> Result<Node, Error> {
     let mut node = Node::Root;
     for name in path.split('/').filter(|name| !name.is_empty()) {
+        let name = Name::new(name).expect("a name");
         node = tree.walk(session, node, name)?.node;
     }
     Ok(node)

@@ -1,20 +1,22 @@
 //! The tree as a connection serves it.
 
+use core::borrow::BorrowMut;
 use core::fmt;
 use core::time::Duration;
 
-use secure9p_codec::Qid;
+use secure9p_codec::{Name, Qid};
 use secure9p_core::{
-    Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
+    Access, AccessPolicy, ConnectionId, Entry, Error, Found, OpenMode, Read, Stat, Tree, Turn,
     Write,
 };
 
-use crate::control::{Refusal, Writer};
-use crate::nodes::{Kind, Node};
-use crate::policy::{self, Role};
+use crate::host::{Host, Reason};
+use crate::joiner::Writer;
+use crate::nodes::{File, Fixed, Kind, Node};
 use crate::sessions::SessionId;
-use crate::text::{Count, Line, Slice};
-use crate::{Host, Namespace, window};
+use crate::text::{Count, Slice};
+use crate::workers::{Place, WorkerId};
+use crate::{Current, Namespace, window};
 
 /// What is kept for an open file.
 #[derive(Debug)]
@@ -36,49 +38,80 @@ impl From<window::Error> for Error {
     }
 }
 
-impl<H: Host> Namespace<H> {
+impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
     fn found(&mut self, node: Node) -> Found<Node> {
-        let kind = match node.kind() {
+        let kind = match node.file.kind() {
             Kind::Directory => Qid::DIRECTORY,
             Kind::Text => Qid::FILE,
             Kind::Append => Qid::APPEND,
         };
-        Found { node, qid: Qid { kind, version: self.version(node), path: node.number() } }
+        let qid = Qid { kind, version: self.version(node.file), path: node.file.number() };
+        Found { node, qid }
+    }
+
+    fn worker(&self, worker: WorkerId) -> Result<&Place, Error> {
+        self.workers.place(worker).ok_or(Error::Closed)
     }
 
     /// Changes when the file does.
-    fn version(&mut self, node: Node) -> u32 {
-        match node {
-            Node::QueenLog => self.log.version(),
-            Node::Events => self.changes,
+    fn version(&mut self, file: File) -> u32 {
+        match file {
+            File::Fixed(Fixed::QueenLog) => self.log.version(),
+            File::Fixed(Fixed::Events) => self.changes,
+            File::Fixed(Fixed::Workers) => self.workers.living().version(),
+            // It never changes.
+            File::Fixed(Fixed::Boot) => 0,
             // These may have changed since the last look.
-            Node::Memory | Node::Sessions => {
+            File::Fixed(fixed) if fixed.kind() == Kind::Text => {
                 self.looks = self.looks.wrapping_add(1);
                 self.looks
             }
-            _ => 0,
+            File::Fixed(_) | File::Worker(_) => 0,
+            File::Telemetry(worker) => {
+                self.worker(worker).map_or(0, |place| place.telemetry().version())
+            }
         }
     }
 
     /// Writes the text of a file that is written when it is read.
-    fn render(&mut self, node: Node, text: &mut dyn fmt::Write) -> fmt::Result {
-        match node {
-            Node::Boot => text.write_str(self.host.boot()),
-            Node::Memory => self.host.memory(text),
-            Node::Sessions => self.sessions.write(text),
+    fn render(&mut self, id: SessionId, file: File, text: &mut dyn fmt::Write) -> fmt::Result {
+        let now = self.host.now();
+        match file {
+            File::Fixed(Fixed::Boot) => text.write_str(self.host.boot()),
+            File::Fixed(Fixed::Memory) => self.host.memory(text),
+            File::Fixed(Fixed::Caps) => self.host.capabilities(text),
+            File::Fixed(Fixed::Sched) => {
+                self.host.schedule(text)?;
+                self.workers.write(now, text)
+            }
+            File::Fixed(Fixed::Sessions) => self.sessions.write(now, text),
+            File::Fixed(Fixed::Own) => {
+                let Ok(session) = self.sessions.get(id) else { return Ok(()) };
+                session.write(now, text)?;
+                text.write_char('\n')
+            }
+            File::Fixed(Fixed::Last) => match self.sessions.get(id) {
+                Ok(session) if session.last != 0 => {
+                    writeln!(text, "{}", control::WorkerId(session.last))
+                }
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
 
     /// What a fresh open could read at once.
-    fn length(&mut self, node: Node) -> u64 {
-        match node {
-            Node::QueenLog => self.log.len(),
-            Node::Boot => self.host.boot().len() as u64,
-            Node::Memory | Node::Sessions => {
+    fn length(&mut self, id: SessionId, file: File) -> u64 {
+        match file {
+            File::Fixed(Fixed::QueenLog) => self.log.len(),
+            File::Fixed(Fixed::Boot) => self.host.boot().len() as u64,
+            File::Telemetry(worker) => {
+                self.worker(worker).map_or(0, |place| place.telemetry().len())
+            }
+            File::Fixed(fixed) if fixed.kind() == Kind::Text => {
                 let mut count = Count::default();
                 // Counting never fails.
-                let _ = self.render(node, &mut count);
+                let _ = self.render(id, file, &mut count);
                 count.0
             }
             // Events come after the open, and commands are only written.
@@ -86,75 +119,69 @@ impl<H: Host> Namespace<H> {
         }
     }
 
-    fn describe(&mut self, role: Role, node: Node) -> Stat {
-        let mut name = FileName::new();
-        // The table's names are shorter than any limit.
-        let _ = name.push_str(node.name());
-        Stat {
+    fn describe(&mut self, id: SessionId, node: Node) -> Result<Stat, Error> {
+        let view = self.view(id)?;
+        let (name, permissions) = (view.name(node), view.who.permissions(node.file));
+        // Where nobody knows the time the system's start counts.
+        let modified = match self.host.wall_ms() {
+            0 => self.host.now(),
+            wall_ms => Duration::from_millis(wall_ms),
+        };
+        Ok(Stat {
             qid: self.found(node).qid,
-            permissions: policy::permissions(role, node),
-            length: self.length(node),
-            // Since 1970 is not known before somebody tells the time: the system's start counts.
-            modified: self.host.now().min(Duration::from_secs(u32::MAX.into())),
+            permissions,
+            length: self.length(id, node.file),
+            modified: modified.min(Duration::from_secs(u32::MAX.into())),
             name,
-        }
+        })
     }
 
-    /// Accepts control lines. Acting on them comes with the queen's commands; until then each is
-    /// logged. A blank line is no command.
-    fn control(&mut self, writer: &mut Writer, data: &[u8]) -> Result<(), Error> {
-        let Self { joiners, log, .. } = self;
-        let mut accepted = 0;
-        let written = joiners.write(writer, data, |bytes| {
-            if bytes.trim_ascii().is_empty() {
-                return;
-            }
-            let mut line = Line::new();
-            // What is too long for a line of the log is cut there.
-            let _ = fmt::Write::write_str(&mut line, "ctl: ");
-            for piece in bytes.utf8_chunks() {
-                let _ = fmt::Write::write_str(&mut line, piece.valid());
-                if !piece.invalid().is_empty() {
-                    let _ = fmt::Write::write_char(&mut line, char::REPLACEMENT_CHARACTER);
-                }
-            }
-            if log.append(line.finish()).is_ok() {
-                accepted += 1;
-            }
-        });
-        if let Err(refusal) = written {
-            let why = match refusal {
-                Refusal::Long => "a line is too long",
-                Refusal::Full => "too many unfinished lines",
-            };
-            self.log(format_args!("ctl refused: {why}"));
-            return Err(refusal.into());
+    /// Appends to a worker's telemetry, where it may append still; else it ends.
+    fn tell(&mut self, worker: WorkerId, data: &[u8]) -> Result<(), Error> {
+        let place = self.workers.place_mut(worker).ok_or(Error::Closed)?;
+        if place.ticks_left() == 0 {
+            self.kill(worker, Reason::Ticks);
+            return Err(Error::Closed);
         }
-        if accepted > 0 {
-            self.changed(Node::QueenLog, self.log.len());
-        }
+        place.telemetry_mut().append(data)?;
+        place.spend_tick();
+        let length = place.telemetry().len();
+        self.changed(File::Telemetry(worker), Some(length));
         Ok(())
-    }
-
-    /// Nobody will end the line that `writer` has begun.
-    fn end_control(&mut self, writer: Writer) {
-        if self.joiners.close(writer) {
-            self.log(format_args!("ctl refused: a line did not end"));
-        }
     }
 }
 
-impl<H: Host> AccessPolicy for Namespace<H> {
+impl<H: Host, P: BorrowMut<[Place]>> AccessPolicy for Namespace<H, P> {
     type Session = SessionId;
     type Node = Node;
 
-    fn allow(&mut self, session: SessionId, node: Node, access: Access) -> Result<(), Error> {
-        policy::allow(self.sessions.role(session)?, node, access)
+    fn allow(&mut self, id: SessionId, node: Node, access: Access) -> Result<(), Error> {
+        let session = self.sessions.get(id)?;
+        let who = session.who;
+        if session.expires.is_some_and(|end| end <= self.host.now()) {
+            return Err(Error::Closed);
+        }
+        self.charge(id)?;
+        if node.file.worker().is_some_and(|worker| !self.workers.living().is_live(worker)) {
+            return Err(Error::Closed);
+        }
+        who.allow(node.file, access)
     }
 }
 
-impl<H: Host> Tree for Namespace<H> {
+impl<H: Host, P: BorrowMut<[Place]>> Tree for Namespace<H, P> {
     type Open = Open;
+
+    fn turn(&mut self, connection: ConnectionId, turn: Turn) {
+        let counts = turn == Turn::Frame;
+        let frame = self.turn.frame.wrapping_add(1);
+        self.turn = Current { connection, frame, counts };
+        if counts && let Some(worker) = self.workers.living().at(connection) {
+            // One that has nothing left has ended; its request is answered like any of one who
+            // has ended.
+            let _ = self.spend_op(worker);
+        }
+    }
 
     fn attach(
         &mut self,
@@ -162,64 +189,69 @@ impl<H: Host> Tree for Namespace<H> {
         uname: &str,
         aname: &str,
     ) -> Result<(SessionId, Found<Node>), Error> {
-        if !matches!(aname, "" | "/") {
-            return Err(Error::NotFound);
-        }
-        // Whoever may connect is the queen until tickets say who is who, but for those whose
-        // connection has another role.
-        let session = self.sessions.add(connection, uname)?;
-        Ok((session, self.found(Node::Root)))
+        let (session, root) = self.let_in(connection, uname, aname)?;
+        Ok((session, self.found(root)))
     }
 
     fn detach(&mut self, session: SessionId) {
         self.sessions.remove(session);
     }
 
-    fn walk(&mut self, session: SessionId, from: Node, name: &str) -> Result<Found<Node>, Error> {
-        let role = self.sessions.role(session)?;
-        let node = if name == ".." { Some(from.parent()) } else { from.child(name) };
-        let node = node.filter(|node| policy::may_see(role, *node)).ok_or(Error::NotFound)?;
+    fn walk(
+        &mut self,
+        session: SessionId,
+        from: Node,
+        name: Name<'_>,
+    ) -> Result<Found<Node>, Error> {
+        let node = self.view(session)?.down(from, name.as_bytes())?;
         Ok(self.found(node))
     }
 
     fn stat(&mut self, session: SessionId, node: Node) -> Result<Stat, Error> {
-        let role = self.sessions.role(session)?;
-        Ok(self.describe(role, node))
+        self.describe(session, node)
     }
 
     fn open(&mut self, _: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
-        match node {
-            Node::QueenLog => Ok(Open::Window(self.log.start())),
+        match node.file {
+            File::Fixed(Fixed::QueenLog) => Ok(Open::Window(self.log.start())),
+            File::Telemetry(worker) => Ok(Open::Window(self.worker(worker)?.telemetry().start())),
             // A reader of events hears of what happens from now on.
-            Node::Events => {
+            File::Fixed(Fixed::Events) => {
                 self.listeners = self.listeners.saturating_add(1);
                 Ok(Open::Window(self.events.start() + self.events.len()))
             }
-            Node::Control if mode.write => Ok(Open::Control(Writer::Whole)),
+            File::Fixed(Fixed::Control) if mode.write => Ok(Open::Control(Writer::Whole)),
             _ => Ok(Open::Text),
         }
     }
 
     fn read(
         &mut self,
-        _: SessionId,
+        session: SessionId,
         node: Node,
         open: &mut Open,
         offset: u64,
         into: &mut [u8],
     ) -> Result<Read, Error> {
-        let count = match (node, open) {
-            (Node::QueenLog, Open::Window(base)) => self.log.read(*base + offset, into)?,
-            (Node::Events, Open::Window(base)) => match self.events.read(*base + offset, into)? {
-                0 => return Ok(Read::Wait),
-                count => count,
-            },
+        let count = match (node.file, open) {
+            (File::Fixed(Fixed::QueenLog), Open::Window(base)) => {
+                self.log.read(base.saturating_add(offset), into)?
+            }
+            (File::Telemetry(worker), Open::Window(base)) => {
+                self.worker(worker)?.telemetry().read(base.saturating_add(offset), into)?
+            }
+            (File::Fixed(Fixed::Events), Open::Window(base)) => {
+                match self.events.read(base.saturating_add(offset), into)? {
+                    0 => return Ok(Read::Wait),
+                    count => count,
+                }
+            }
             // Commands are written, and read in the log.
-            (Node::Control, _) => 0,
-            _ => {
+            (File::Fixed(Fixed::Control), _) => 0,
+            (file, _) => {
                 let mut slice = Slice::new(offset, into);
                 // A slice takes everything.
-                let _ = self.render(node, &mut slice);
+                let _ = self.render(session, file, &mut slice);
                 slice.used()
             }
         };
@@ -228,17 +260,20 @@ impl<H: Host> Tree for Namespace<H> {
 
     fn write(
         &mut self,
-        _: SessionId,
+        session: SessionId,
         node: Node,
         open: &mut Open,
         data: &[u8],
     ) -> Result<Write, Error> {
-        match (node, open) {
-            (Node::QueenLog, _) => {
+        match (node.file, open) {
+            (file @ File::Fixed(Fixed::QueenLog), _) => {
                 self.log.append(data)?;
-                self.changed(node, self.log.len());
+                self.changed(file, Some(self.log.len()));
             }
-            (Node::Control, Open::Control(writer)) => self.control(writer, data)?,
+            (File::Fixed(Fixed::Control), Open::Control(writer)) => {
+                self.control(session, writer, data)?;
+            }
+            (File::Telemetry(worker), _) => self.tell(worker, data)?,
             _ => return Err(Error::Invalid),
         }
         Ok(Write::Done(data.len() as u32))
@@ -250,21 +285,20 @@ impl<H: Host> Tree for Namespace<H> {
         node: Node,
         place: u64,
     ) -> Result<Option<Entry>, Error> {
-        let role = self.sessions.role(session)?;
-        let next = node.children(place).find(|child| policy::may_see(role, *child));
-        Ok(next.map(|child| Entry { stat: self.describe(role, child), next: child.number() }))
+        let Some((child, next)) = self.view(session)?.entry(node, place) else { return Ok(None) };
+        Ok(Some(Entry { stat: self.describe(session, child)?, next }))
     }
 
     fn set_length(&mut self, _: SessionId, node: Node, _: u64) -> Result<(), Error> {
-        match node.kind() {
+        match node.file.kind() {
             Kind::Append => Ok(()),
             Kind::Directory | Kind::Text => Err(Error::Permission),
         }
     }
 
     fn close(&mut self, _: SessionId, node: Node, open: Open) {
-        match (node, open) {
-            (Node::Events, _) => self.listeners = self.listeners.saturating_sub(1),
+        match (node.file, open) {
+            (File::Fixed(Fixed::Events), _) => self.listeners = self.listeners.saturating_sub(1),
             (_, Open::Control(writer)) => self.end_control(writer),
             _ => {}
         }

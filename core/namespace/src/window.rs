@@ -32,6 +32,12 @@ impl<const N: usize> Window<N> {
         Self { bytes: [0; N], start: 0, end: 0, version: 0 }
     }
 
+    /// Forgets everything: offsets begin at 0 again.
+    pub const fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+        self.version = self.version.wrapping_add(1);
+    }
+
     /// Bytes that are kept.
     #[must_use]
     pub const fn len(&self) -> u64 {

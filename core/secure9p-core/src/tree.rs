@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use secure9p_codec::{Qid, Statfs};
+use secure9p_codec::{Name, Qid, Statfs};
 
 use crate::Error;
 
@@ -173,7 +173,7 @@ pub trait Tree: AccessPolicy {
         &mut self,
         session: Self::Session,
         from: Self::Node,
-        name: &str,
+        name: Name<'_>,
     ) -> Result<Found<Self::Node>, Error>;
 
     /// What the file is.

@@ -41,6 +41,13 @@ fn vm(mut port: UnixStream) {
     }
 }
 
+/// Four bytes, themselves included.
+fn length(prefix: &[u8]) -> Result<Option<usize>, u32> {
+    let Some(prefix) = prefix.first_chunk() else { return Ok(None) };
+    let length = u32::from_le_bytes(*prefix);
+    if length < 4 { Err(length) } else { Ok(Some(length as usize)) }
+}
+
 fn echo(server: &mut ServerSide) -> bool {
     if !server.is_open() {
         return false;
@@ -49,7 +56,7 @@ fn echo(server: &mut ServerSide) -> bool {
         return false;
     }
     let mut into = [0; 8192];
-    match server.message(&mut into) {
+    match server.message(&mut into, length) {
         Ok(Some(message)) => {
             server.outbound.write(message).expect("there was space");
             if message.ends_with(b"bye") {

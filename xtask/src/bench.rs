@@ -17,6 +17,7 @@ use goals::{Goal, Limit, Servers};
 
 use crate::image::{self, BuildOptions, Built};
 use crate::qemu::{Event, Machine, Qemu, Running, Serial};
+use crate::secret::Secret;
 use crate::{cpu_time, manifest, programs, sizes, workspace};
 
 /// How long a boot may take to print what is waited for.
@@ -230,7 +231,7 @@ fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
         serial: Serial::Pipe { log: None },
         icount,
         semihosting: payload.semihosting,
-        secret: None,
+        secret: Some(Secret::random(&workspace::out())?.file().to_path_buf()),
         link: payload.link,
         own_group: false,
     };

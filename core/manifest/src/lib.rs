@@ -127,6 +127,8 @@ pub struct Component {
     pub capabilities: Capabilities,
     /// A device of its own.
     pub device: Option<Device>,
+    /// As what it may attach to NineDoor: it is started with such a ticket.
+    pub ticket: Option<Ticket>,
     /// Limits that the root task enforces.
     pub limits: Limits,
 }
@@ -150,6 +152,15 @@ pub struct Device {
     /// Memory for DMA, in bytes: a power of two in [`DMA`], physically contiguous. There is no
     /// IOMMU: the device, and with it this component, can reach all memory.
     pub dma: u32,
+}
+
+/// As what a component may attach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ticket {
+    /// Controls everything.
+    Queen,
+    /// Sees, and changes nothing.
+    Observer,
 }
 
 /// When a component starts.

@@ -6,7 +6,7 @@ use manifest::workers::{
 use manifest::{
     Calls, Capabilities, Component, Components, DecodeError, Device, FORMAT, Facts, Image, Images,
     Limits, MAX_CALLS, MAX_COMPONENTS, MAX_IMAGES, MAX_REGIONS, Mapped, Name, OnPanic, Region,
-    Regions, Selftest, Start, System, TRANSPORTS, Target, Text,
+    Regions, Selftest, Start, System, TRANSPORTS, Target, Text, Ticket,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,6 +23,7 @@ fn component() -> Component {
         calls: Calls::from_iter([Target::RootTask]),
         capabilities: Capabilities::PING | Capabilities::LOG,
         device: None,
+        ticket: None,
         limits: Limits { ttl_ms: 0, log_lines_per_s: 10 },
     }
 }
@@ -322,8 +323,17 @@ fn any_component(count: u8) -> impl Strategy<Value = Component> {
     let limits = (any::<u8>(), any::<u32>(), any::<u16>());
     let calls = vec(target, 0..=MAX_CALLS);
     let device = proptest::option::of(any_device());
-    (any_name(), any_name(), numbers, 1..16_u32, calls, device, limits).prop_map(
-        |(name, image, (priority, memory, argument, boot), pages, calls, device, limits)| {
+    let ticket = proptest::sample::select(vec![None, Some(Ticket::Queen), Some(Ticket::Observer)]);
+    (any_name(), any_name(), numbers, 1..16_u32, calls, (device, ticket), limits).prop_map(
+        |(
+            name,
+            image,
+            (priority, memory, argument, boot),
+            pages,
+            calls,
+            (device, ticket),
+            limits,
+        )| {
             Component {
                 name,
                 image,
@@ -335,6 +345,7 @@ fn any_component(count: u8) -> impl Strategy<Value = Component> {
                 calls: Calls::from_iter(calls),
                 capabilities: Capabilities::from_bits_truncate(limits.0),
                 device,
+                ticket,
                 limits: Limits { ttl_ms: limits.1, log_lines_per_s: limits.2 },
             }
         },

@@ -286,7 +286,12 @@ mod tests {
         assert_eq!(workers.living().at(worker(1, 7).connection()), Some(worker(1, 7)));
         assert_eq!(workers.living().at(worker(0, 7).connection()), None);
         assert_eq!(workers.living().at(ConnectionId(7)), None);
-        workers.place_mut(worker(1, 7)).expect("it lives").telemetry_mut().append(b"x").expect("room");
+        workers
+            .place_mut(worker(1, 7))
+            .expect("it lives")
+            .telemetry_mut()
+            .append(b"x")
+            .expect("room");
         assert!(workers.remove(worker(1, 7)));
         assert!(!workers.remove(worker(1, 7)));
         assert!(workers.add(worker(1, 9), &SPAWN, Duration::ZERO));
@@ -302,7 +307,10 @@ mod tests {
         let worker = WorkerId { place: 0, number: 1 };
         assert!(workers.add(worker, &SPAWN, Duration::ZERO));
         let place = workers.place_mut(worker).expect("it lives");
-        assert_eq!([place.spend_tick(), place.spend_tick(), place.spend_tick()], [true, false, false]);
+        assert_eq!(
+            [place.spend_tick(), place.spend_tick(), place.spend_tick()],
+            [true, false, false]
+        );
         assert_eq!([place.spend_op(), place.spend_op(), place.spend_op()], [true, true, false]);
     }
 

@@ -153,6 +153,7 @@ mod tests {
             calls: Vec::new(),
             capabilities,
             device: None,
+            ticket: None,
             limits: Limits { ttl_ms, log_lines_per_s: 2 },
         }
     }

@@ -124,14 +124,14 @@ impl Given {
     }
 }
 
-/// What this worker was told at its start; `None` where it is no worker.
+/// What this process was told at its start, with its ticket; `None` where it has none.
 #[must_use]
 pub fn birth() -> Option<Birth> {
     let buffer = with_ipc_buffer(|buffer| core::ptr::from_mut(buffer).cast::<u8>().cast_const());
     // SAFETY: as for `take`: the root task wrote it before this process started, into the same page
     // behind the list of areas.
     let bytes = unsafe { &*buffer.add(workers::OFFSET).cast::<[u8; workers::SIZE]>() };
-    Birth::decode(bytes).filter(|birth| birth.number > 0)
+    Birth::decode(bytes).filter(|birth| !birth.ticket().is_empty())
 }
 
 /// Copies bytes out of shared memory, as many as `into` has and `units` hold.

@@ -32,7 +32,8 @@ pub fn run(_argument: u64) -> u64 {
     };
     let client = Client::new(given.region(0));
     let mut session = Session { client, request: [0; MAX_FRAME], reply: [0; MAX_FRAME] };
-    session.open_log();
+    let Some(birth) = memory::birth() else { panic!("the manifest gives no ticket") };
+    session.open_log(birth.ticket());
     session.append(WARM_UP);
     let start = timer::now();
     session.append(ROUNDS);
@@ -49,14 +50,14 @@ impl Session {
         decode_reply(Dialect::Linux, reply).expect("a reply").1
     }
 
-    fn open_log(&mut self) {
+    fn open_log(&mut self, ticket: &str) {
         let version = Request::Version { msize: MAX_MSIZE, version: "9P2000.L" };
         assert!(matches!(self.ask(Tag::NONE, &version), Reply::Version { .. }));
         let attach = Request::Attach {
             fid: ROOT,
             afid: Fid::NONE,
             uname: "bench",
-            aname: "",
+            aname: ticket,
             n_uname: UserId::NONE,
         };
         assert!(matches!(self.ask(Tag(1), &attach), Reply::Attach { .. }));

@@ -178,6 +178,10 @@ impl Root {
         let grants = self.grants(index, id, &share)?;
         let mut startup = [0; MAX_BYTES];
         let used = startup::encode(&share.areas, &mut startup);
+        let birth = match component.ticket {
+            Some(role) => Some(self.birth_of_component(index, role).ok_or(StartError::NotGranted)?),
+            None => None,
+        };
         let recipe = Recipe {
             image: &image,
             plan,
@@ -188,7 +192,7 @@ impl Root {
             mappings: &share.mappings,
             notification: share.notification,
             startup: &startup[..used],
-            birth: &[],
+            birth: birth.as_ref().map_or(&[][..], |birth| &birth[..]),
         };
         let process = Process::spawn(&mut self.memory, &mut self.window, &recipe)?;
         self.processes[index] = Some(process);

@@ -1,7 +1,9 @@
 //! The tickets' key, and the tickets that workers are born with.
 
-use abi::service::Status;
 use core::fmt::Write;
+
+use abi::service::Status;
+use abi::workers::Birth;
 use drivers::{Registers, fw_cfg, println, rtc, timer};
 use manifest::workers::Kind;
 use supervisor::{MILLISECOND, Request};
@@ -63,6 +65,23 @@ impl Root {
         claims.budget.ops = Some(request.budget.ops);
         claims.budget.ttl_s = Some(request.budget.ttl_s);
         self.office.key.as_ref()?.mint(&claims).ok()
+    }
+
+    /// What a component with a ticket is told at its start. Its time to live is as long as can be.
+    pub(crate) fn birth_of_component(
+        &self,
+        index: usize,
+        role: manifest::Ticket,
+    ) -> Option<[u8; abi::workers::SIZE]> {
+        let role = match role {
+            manifest::Ticket::Queen => Role::Queen,
+            manifest::Ticket::Observer => Role::Observer,
+        };
+        let mut claims = Claims::new(role, self.office.now_ms());
+        claims.budget.ttl_s = Some(ticket::MAX_TTL_S);
+        claims.subject = ticket::Name::new(&self.system.components.get(index)?.name).ok();
+        let ticket = self.office.key.as_ref()?.mint(&claims).ok()?;
+        Some(Birth::new(0, timer::now(), 0, ticket.as_str()).encode())
     }
 
     /// The key and the time of day at the machine's start, for who checks tickets.

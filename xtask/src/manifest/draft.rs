@@ -4,7 +4,7 @@
 //! that one mistake gives one message.
 
 use ::manifest::{
-    Capabilities, Limits, MAX_COMPONENTS, MEMORY, Name, OnPanic, ROOT_PRIORITY, Start,
+    Capabilities, Limits, MAX_COMPONENTS, MEMORY, Name, OnPanic, ROOT_PRIORITY, Start, Ticket,
 };
 use toml::de::{DeTable, DeValue};
 
@@ -69,6 +69,8 @@ pub(super) struct ComponentDraft<'t> {
     pub(super) capabilities: Option<At<Capabilities>>,
     /// `None` where the component has no device.
     pub(super) device: Option<DeviceDraft>,
+    /// `None` where it was refused.
+    pub(super) ticket: Option<Option<Ticket>>,
     pub(super) limits: Option<Limits>,
 }
 
@@ -161,6 +163,7 @@ fn component<'t>(mut section: Section<'t>, problems: &mut Problems) -> Component
             "calls",
             "capabilities",
             "device",
+            "ticket",
             "limits",
         ],
         problems,
@@ -183,6 +186,7 @@ fn component<'t>(mut section: Section<'t>, problems: &mut Problems) -> Component
         calls: section.texts("calls", problems),
         capabilities,
         device: sharing::device(&section, problems),
+        ticket: ticket(&section, problems),
         limits: limits(&section, capabilities, problems),
         section,
     }
@@ -287,6 +291,15 @@ fn capabilities(section: &Section, problems: &mut Problems) -> Option<At<Capabil
         }
     }
     held.map(|held| texts.with(held))
+}
+
+/// As what the component may attach; the inner `None` where it has no ticket.
+fn ticket(component: &Section, problems: &mut Problems) -> Option<Option<Ticket>> {
+    if component.find("ticket").is_none() {
+        return Some(None);
+    }
+    let choices = [("queen", Ticket::Queen), ("observer", Ticket::Observer)];
+    component.choice("ticket", &choices, None, problems).map(|at| Some(at.value))
 }
 
 fn limits(

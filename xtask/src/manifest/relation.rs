@@ -214,6 +214,7 @@ fn component(draft: ComponentDraft, names: &[Name]) -> Option<Component> {
         calls,
         capabilities: draft.capabilities?.value,
         device: sharing::assemble_device(draft.device)?,
+        ticket: draft.ticket?,
         limits: draft.limits?,
     })
 }

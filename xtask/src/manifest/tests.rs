@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ::manifest::workers::{Budget, Kind, Period, Worker};
-use ::manifest::{Capabilities, Device, Facts, Limits, OnPanic, Start, System, Target};
+use ::manifest::{Capabilities, Device, Facts, Limits, OnPanic, Start, System, Target, Ticket};
 
 use super::*;
 use crate::workspace;
@@ -107,6 +107,7 @@ fn every_field_arrives() {
     assert_eq!(client.capabilities, Capabilities::all() - Capabilities::WORKERS);
     assert_eq!(client.limits, Limits { ttl_ms: 86_400_000, log_lines_per_s: 1000 });
     assert_eq!(server.device, Some(Device { transport: 31, dma: 1 << 20 }));
+    assert_eq!((server.ticket, client.ticket), (Some(Ticket::Observer), None));
     assert_eq!(client.device, Some(Device { transport: 0, dma: 4 << 10 }));
     let [link, named_as_the_system] = system.regions.as_slice() else { panic!("two regions") };
     assert_eq!((link.name.as_str(), link.size, link.components), ("link", 4 << 20, [1, 0]));

@@ -5,10 +5,14 @@
 //! (`fuzz/libfuzzer`) and [`run`] can use them alike. What they hold the code to is more than not
 //! panicking: see [`decode`] and [`session`].
 //!
+//! [`fuzz_control`] takes bytes as a line of `/queen/ctl`; [`run_control`] runs it.
+//!
 //! The corpus is `fuzz/corpus/session/`: streams made by [`seeds`], and any that a fuzzer found.
 //! The tests replay all of it.
+//! Control lines are in `fuzz/corpus/control/`.
 #![forbid(unsafe_code)]
 
+mod control;
 mod corpus;
 mod decode;
 mod mutate;
@@ -17,6 +21,9 @@ pub mod seeds;
 mod session;
 mod world;
 
+pub use control::{
+    ControlSummary, control_corpus, control_corpus_dir, control_seeds, fuzz_control, run_control,
+};
 pub use corpus::{Entry, corpus, corpus_dir};
 pub use decode::fuzz_decode;
 pub use run::{Finding, Summary, run};

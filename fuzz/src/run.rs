@@ -38,11 +38,12 @@ pub enum Finding {
     Corpus(io::Error),
     /// Something is wrong.
     Panic {
-        /// `decode`, `session` or `hive`.
+        /// `decode`, `session`, `hive` or `control`.
         target: &'static str,
         /// Which iteration, from 0.
         iteration: u64,
-        /// The input: put it into `fuzz/corpus/session/` and the tests replay it.
+        /// The input: put it into `fuzz/corpus/session/` (`control/` for that target) and the
+        /// tests replay it.
         input: Vec<u8>,
         /// What the panic said.
         message: String,

@@ -1,4 +1,4 @@
-//! Plays mutated sessions: `cohesix-fuzz ITERATIONS [SEED]`.
+//! Plays mutated sessions and attaches: `cohesix-fuzz ITERATIONS [SEED]`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-use ticket::{Budget, Claims, Key, Mount, Name, Path, Role, Scope, Verb};
+use ticket::{Budget, Claims, Key, Mount, Name, PREFIX, Path, Role, Scope, Verb};
 
 use crate::ticket::{NOW, SECRET};
 
@@ -70,10 +70,19 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         ("with-path", format!("me\n{text}/log")),
         ("in-uname", format!("{text}\n/log")),
         ("in-both", format!("{text}\n{text}")),
-        ("upper-case", format!("me\n{}", text.to_uppercase())),
+        ("upper-case", format!("me\n{PREFIX}{}", text[PREFIX.len()..].to_uppercase())),
         ("truncated", format!("me\n{}", &text[..text.len() - 1])),
     ] {
         all.push((name.to_owned(), attach.into_bytes()));
+    }
+    // Claims that nobody mints: flags for what says nothing, and a byte too much.
+    let plain = claims(Role::Observer).encode().expect("a seed fits");
+    for (name, flag, behind) in
+        [("zero-scopes", 16, 1), ("zero-quotas", 32, 16), ("trailing", 0, 1), ("unknown", 128, 0)]
+    {
+        let mut bytes = [&plain[..], &[0; 16][..behind]].concat();
+        bytes[2] |= flag;
+        all.push((name.to_owned(), bytes));
     }
     all
 }

@@ -1,4 +1,4 @@
-//! Plays mutated sessions: `cohesix-fuzz ITERATIONS [SEED]`.
+//! Plays mutated sessions, attaches and control lines: `cohesix-fuzz ITERATIONS [SEED]`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -13,11 +13,13 @@ fn main() -> ExitCode {
         eprintln!("cohesix-fuzz: the seed must be a number");
         return ExitCode::from(2);
     };
-    match fuzz::run(iterations, seed) {
-        Ok(summary) => {
-            println!("{summary}");
-            ExitCode::SUCCESS
-        }
+    let runs = || -> Result<(), fuzz::Finding> {
+        println!("{}", fuzz::run(iterations, seed)?);
+        println!("{}", fuzz::run_control(iterations, seed)?);
+        Ok(())
+    };
+    match runs() {
+        Ok(()) => ExitCode::SUCCESS,
         Err(finding) => {
             eprintln!("cohesix-fuzz: seed {seed}: {finding}");
             ExitCode::FAILURE

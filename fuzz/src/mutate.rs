@@ -2,6 +2,8 @@
 
 use secure9p_codec::{MAX_MSIZE, frame_length};
 
+use crate::corpus::Entry;
+
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
@@ -97,6 +99,34 @@ pub(crate) fn stream(random: &mut Random, streams: &[Vec<Vec<u8>>], pool: &[Vec<
     }
     stream.truncate(MAX_STREAM);
     stream
+}
+
+/// An attach or claims made from one of `entries`, changed a little or not at all.
+pub(crate) fn attach(random: &mut Random, entries: &[Entry]) -> Vec<u8> {
+    let mut input = random.pick(entries).bytes.clone();
+    for _ in 0..random.below(4) {
+        let at = random.below(input.len() + 1);
+        match random.below(6) {
+            // Mostly another digit: it comes as far as the MAC.
+            0 | 1 => {
+                let digit = b"0123456789abcdef"[random.below(16)];
+                if let Some(byte) = input.get_mut(at) {
+                    *byte = digit;
+                }
+            }
+            2 => input.truncate(at),
+            3 if at < input.len() => put_edge(random, &mut input, at, 8),
+            4 => {
+                let other = &random.pick(entries).bytes;
+                let from = random.below(other.len() + 1);
+                let piece = other[from..].iter().copied().take(random.below(12));
+                input.splice(at..at, piece);
+            }
+            _ if at < input.len() => input[at] = random.next() as u8,
+            _ => {}
+        }
+    }
+    input
 }
 
 fn change_order(random: &mut Random, frames: &mut Vec<Vec<u8>>, pool: &[Vec<u8>]) {

@@ -4,9 +4,10 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::mutate::{Random, frames, stream};
+use crate::mutate::{Random, attach, frames, stream};
 use crate::session::Tally;
-use crate::{corpus, fuzz_decode, fuzz_hive, fuzz_session};
+use crate::ticket::Tickets;
+use crate::{Corpus, corpus, fuzz_decode, fuzz_hive, fuzz_session, fuzz_ticket};
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,16 +18,20 @@ pub struct Summary {
     pub decoded: u64,
     /// What their sessions with the model came to.
     pub tally: Tally,
+    /// What became of as many attaches.
+    pub tickets: Tickets,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { streams, decoded, tally } = self;
+        let Self { streams, decoded, tally, tickets } = self;
         let Tally { frames, answered, refused, waited, closed } = tally;
+        let Tickets { admitted, refused: forged, claims } = tickets;
         write!(
             f,
             "{streams} streams: {frames} frames sent, {answered} answered, {refused} refused, \
-             {waited} waited, {closed} streams broken off; {decoded} frames decoded"
+             {waited} waited, {closed} streams broken off; {decoded} frames decoded; \
+             {admitted} tickets admitted, {forged} refused, {claims} times claims"
         )
     }
 }
@@ -38,11 +43,12 @@ pub enum Finding {
     Corpus(io::Error),
     /// Something is wrong.
     Panic {
-        /// `decode`, `session` or `hive`.
+        /// `decode`, `session`, `hive`, `ticket` or `control`.
         target: &'static str,
         /// Which iteration, from 0.
         iteration: u64,
-        /// The input: put it into `fuzz/corpus/session/` and the tests replay it.
+        /// The input: put it into `fuzz/corpus/session/` (`ticket/` or `control/` for those
+        /// targets) and the tests replay it.
         input: Vec<u8>,
         /// What the panic said.
         message: String,
@@ -63,16 +69,17 @@ impl fmt::Display for Finding {
 
 impl std::error::Error for Finding {}
 
-/// Plays `iterations` streams made from the corpus and `seed`.
+/// Plays `iterations` streams, and as many attaches, made from the corpus and `seed`.
 ///
 /// # Errors
 /// The first input that a target panics on; nothing is played after it. The panic's own message
 /// goes to standard error as any does.
 pub fn run(iterations: u64, seed: u64) -> Result<Summary, Finding> {
-    let corpus = corpus().map_err(Finding::Corpus)?;
-    let streams: Vec<Vec<Vec<u8>>> = corpus.iter().map(|entry| frames(&entry.bytes)).collect();
+    let sessions = corpus(Corpus::Session).map_err(Finding::Corpus)?;
+    let tickets = corpus(Corpus::Ticket).map_err(Finding::Corpus)?;
+    let streams: Vec<Vec<Vec<u8>>> = sessions.iter().map(|entry| frames(&entry.bytes)).collect();
     let pool = streams.concat();
-    if pool.is_empty() {
+    if pool.is_empty() || tickets.is_empty() {
         return Err(Finding::Corpus(io::Error::other("it is empty")));
     }
     let mut random = Random::new(seed);
@@ -91,6 +98,11 @@ pub fn run(iterations: u64, seed: u64) -> Result<Summary, Finding> {
         summary.tally.refused += tally.refused;
         summary.tally.waited += tally.waited;
         summary.tally.closed += tally.closed;
+        let input = attach(&mut random, &tickets);
+        let tickets = guard("ticket", iteration, &input, fuzz_ticket)?;
+        summary.tickets.admitted += tickets.admitted;
+        summary.tickets.refused += tickets.refused;
+        summary.tickets.claims += tickets.claims;
     }
     Ok(summary)
 }
@@ -132,11 +144,13 @@ mod tests {
     /// A corpus or mutator that is refused at the door would find nothing.
     #[test]
     fn a_run_reaches_every_kind_of_outcome() {
-        let Summary { streams, decoded, tally } = run(2000, 3).unwrap();
+        let Summary { streams, decoded, tally, tickets } = run(2000, 3).unwrap();
         assert_eq!(streams, 2000);
         assert!(decoded > 10_000, "{decoded}");
         assert!(tally.answered > tally.frames / 4, "{tally:?}");
         assert!(tally.refused > tally.frames / 20, "{tally:?}");
         assert!(tally.waited > 100 && tally.closed > 20, "{tally:?}");
+        assert!(tickets.admitted > 50 && tickets.refused > 300, "{tickets:?}");
+        assert!(tickets.claims > 200, "{tickets:?}");
     }
 }

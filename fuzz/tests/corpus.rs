@@ -2,11 +2,14 @@
 //!
 //! After a change of the seeds: `FUZZ_WRITE_CORPUS=1 cargo test -p cohesix-fuzz`.
 
-use fuzz::{corpus, corpus_dir, fuzz_decode, fuzz_hive, fuzz_session, seeds};
+use fuzz::{
+    Corpus, Tickets, corpus, corpus_dir, fuzz_decode, fuzz_hive, fuzz_session, fuzz_ticket, seeds,
+    ticket_seeds,
+};
 
 #[test]
 fn every_stream_of_the_corpus_plays() {
-    let entries = corpus().expect("the corpus is in the repository");
+    let entries = corpus(Corpus::Session).expect("the corpus is in the repository");
     assert!(entries.len() >= seeds::all().len());
     for entry in entries {
         println!("{}", entry.name);
@@ -23,9 +26,35 @@ fn every_stream_of_the_corpus_plays() {
 }
 
 #[test]
+fn every_attach_of_the_corpus_is_checked() {
+    let entries = corpus(Corpus::Ticket).expect("the corpus is in the repository");
+    assert!(entries.len() >= ticket_seeds::all().len());
+    for entry in entries {
+        println!("{}", entry.name);
+        let whole = fuzz_ticket(&entry.bytes);
+        for length in 0..entry.bytes.len() {
+            fuzz_ticket(&entry.bytes[..length]);
+        }
+        // Seeds are what they are called.
+        let Tickets { admitted, refused, claims } = whole;
+        let expected = match &*entry.name {
+            "none" | "zero-scopes" | "zero-quotas" | "trailing" | "unknown" => (0, 0, 0),
+            "expired.aname" | "early.aname" | "truncated" | "upper-case" => (0, 1, 0),
+            name if name.ends_with(".claims") => (0, 0, 1),
+            name if name.ends_with(".aname") || name.starts_with("in-") => (1, 0, 0),
+            "with-path" => (1, 0, 0),
+            _ => continue,
+        };
+        assert_eq!((admitted, refused, claims), expected, "{}", entry.name);
+    }
+}
+
+#[test]
 fn the_corpus_holds_every_seed() {
-    for (name, bytes) in seeds::all() {
-        let path = corpus_dir().join(&name);
+    let sessions = seeds::all().into_iter().map(|seed| (Corpus::Session, seed));
+    let tickets = ticket_seeds::all().into_iter().map(|seed| (Corpus::Ticket, seed));
+    for (of, (name, bytes)) in sessions.chain(tickets) {
+        let path = corpus_dir(of).join(&name);
         if std::env::var_os("FUZZ_WRITE_CORPUS").is_some() {
             std::fs::write(&path, &bytes).expect("the corpus can be written");
         }
@@ -36,7 +65,8 @@ fn the_corpus_holds_every_seed() {
 
 #[test]
 fn the_corpus_has_the_cases_that_it_must() {
-    let names: Vec<String> = corpus().expect("a corpus").into_iter().map(|e| e.name).collect();
+    let names: Vec<String> =
+        corpus(Corpus::Session).expect("a corpus").into_iter().map(|e| e.name).collect();
     for case in ["write-proc-boot", "length-mismatch", "fid-reuse"] {
         for dialect in ["9p2000", "9p2000.L"] {
             assert!(names.contains(&format!("{case}.{dialect}")), "{case}");

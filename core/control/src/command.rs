@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::ids::{GpuId, Nonce, Path, Service, WorkerId};
+use crate::ids::{GpuId, Path, Service, TicketId, WorkerId};
 use crate::table::{Field, Key, Kind, Takes};
 
 /// A command. Its text is its canonical line, without the line end: [`crate::parse`] gives the
@@ -49,7 +49,7 @@ pub enum Command<'a> {
         at: Path<'a>,
     },
     /// End a ticket and every session that came with it.
-    Revoke(Nonce),
+    Revoke(TicketId),
 }
 
 /// What a worker may spend: the object `budget` of a spawn. `None` is the default.
@@ -91,8 +91,8 @@ pub enum Value<'a> {
     Path(Path<'a>),
     /// A service.
     Service(Service<'a>),
-    /// A nonce.
-    Nonce(Nonce),
+    /// A ticket's name.
+    Ticket(TicketId),
 }
 
 impl fmt::Display for Value<'_> {
@@ -105,7 +105,7 @@ impl fmt::Display for Value<'_> {
             Self::Gpu(gpu) => write!(f, "\"{gpu}\""),
             Self::Path(path) => write!(f, "\"{path}\""),
             Self::Service(service) => write!(f, "\"{service}\""),
-            Self::Nonce(nonce) => write!(f, "\"{nonce}\""),
+            Self::Ticket(ticket) => write!(f, "\"{ticket}\""),
         }
     }
 }
@@ -148,7 +148,7 @@ impl<'a> Command<'a> {
             (Self::Bind { to, .. }, Key::To) => Some(Value::Path(to)),
             (Self::Mount { service, .. }, Key::Service) => Some(Value::Service(service)),
             (Self::Mount { at, .. }, Key::At) => Some(Value::Path(at)),
-            (Self::Revoke(nonce), Key::Nonce) => Some(Value::Nonce(nonce)),
+            (Self::Revoke(ticket), Key::Ticket) => Some(Value::Ticket(ticket)),
             _ => None,
         }
     }
@@ -238,9 +238,9 @@ impl<'a> Values<'a> {
                 }
                 _ => return Err(Key::Service),
             },
-            Kind::Revoke => match self.get(Key::Nonce) {
-                Some(Value::Nonce(nonce)) => Command::Revoke(nonce),
-                _ => return Err(Key::Nonce),
+            Kind::Revoke => match self.get(Key::Ticket) {
+                Some(Value::Ticket(ticket)) => Command::Revoke(ticket),
+                _ => return Err(Key::Ticket),
             },
         })
     }

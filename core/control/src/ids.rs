@@ -106,23 +106,24 @@ fn is_path(text: &str) -> bool {
                 && rest.split('/').count() <= limits::PATH_DEPTH)
 }
 
-/// What tells a ticket from every other: [`limits::NONCE_BYTES`] bytes, in lower-case hex.
+/// A ticket's name, which tells it from every other and is no secret: [`limits::TICKET_BYTES`]
+/// bytes, in lower-case hex. `cohesix-ticket` makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Nonce(pub [u8; limits::NONCE_BYTES]);
+pub struct TicketId(pub [u8; limits::TICKET_BYTES]);
 
-impl Nonce {
-    /// The nonce that `hex` writes.
+impl TicketId {
+    /// The name that `hex` writes.
     #[must_use]
     pub fn of(hex: &str) -> Option<Self> {
         let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-        let mut nonce = [0; limits::NONCE_BYTES];
-        if pairs.len() != nonce.len() || !rest.is_empty() {
+        let mut bytes = [0; limits::TICKET_BYTES];
+        if pairs.len() != bytes.len() || !rest.is_empty() {
             return None;
         }
-        for (byte, [high, low]) in nonce.iter_mut().zip(pairs) {
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
             *byte = digit(*high)? << 4 | digit(*low)?;
         }
-        Some(Self(nonce))
+        Some(Self(bytes))
     }
 }
 
@@ -134,7 +135,7 @@ fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-impl fmt::Display for Nonce {
+impl fmt::Display for TicketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }

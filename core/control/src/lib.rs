@@ -23,7 +23,7 @@ mod scan;
 mod table;
 
 pub use command::{Command, Lease, Limits, Value};
-pub use ids::{GpuId, Nonce, Path, Service, WorkerId};
+pub use ids::{GpuId, Path, Service, TicketId, WorkerId};
 pub use parse::parse;
 pub use refused::{Name, Reason, Refused, Where};
 pub use table::{Field, Form, Issuer, Key, Kind, TABLE, Takes, limits};

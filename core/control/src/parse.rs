@@ -5,7 +5,7 @@
 //! command's fields. What the first overlooked or mistook the second refuses.
 
 use crate::command::{Command, Value, Values};
-use crate::ids::{GpuId, Nonce, Path, Service, WorkerId};
+use crate::ids::{GpuId, Path, Service, TicketId, WorkerId};
 use crate::refused::{Name, Reason, Refused, Where, verbs};
 use crate::scan::Cursor;
 use crate::table::{Field, Form, Key, TABLE, Takes};
@@ -214,7 +214,7 @@ fn text_value(takes: Takes, text: &str) -> Option<Value<'_>> {
         Takes::Gpu => GpuId::of(text).map(Value::Gpu),
         Takes::Path => Path::of(text).map(Value::Path),
         Takes::Service => Service::of(text).map(Value::Service),
-        Takes::Nonce => Nonce::of(text).map(Value::Nonce),
+        Takes::Ticket => TicketId::of(text).map(Value::Ticket),
         Takes::Number { .. } | Takes::Object(_) => None,
     }
 }

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use Takes::{Gpu, Nonce, Object, Path, Service, Word, Worker};
+use Takes::{Gpu, Object, Path, Service, Ticket, Word, Worker};
 
 /// The ranges of numbers and sizes of texts. The manifest may allow less.
 pub mod limits {
@@ -32,8 +32,8 @@ pub mod limits {
     pub const PATH_BYTES: usize = 255;
     /// Most components of a path: as many as one Twalk takes (walk(5)).
     pub const PATH_DEPTH: usize = 16;
-    /// A ticket's nonce, in bytes.
-    pub const NONCE_BYTES: usize = 16;
+    /// A ticket's name, in bytes.
+    pub const TICKET_BYTES: usize = 8;
 }
 
 /// Which value of a command a field is. None stands twice in one command.
@@ -60,12 +60,12 @@ pub enum Key {
     Service,
     At,
     Revoke,
-    Nonce,
+    Ticket,
 }
 
 impl Key {
     /// How many there are.
-    pub(crate) const COUNT: usize = Self::Nonce as usize + 1;
+    pub(crate) const COUNT: usize = Self::Ticket as usize + 1;
 }
 
 /// What a field takes. Its text says what must stand there.
@@ -88,8 +88,8 @@ pub enum Takes {
     Path,
     /// A [`crate::Service`].
     Service,
-    /// A [`crate::Nonce`].
-    Nonce,
+    /// A [`crate::TicketId`].
+    Ticket,
     /// An object of these fields, one at least.
     Object(&'static [Field]),
 }
@@ -117,8 +117,8 @@ impl fmt::Display for Takes {
                 "must be a service like \"gpu-bridge\": a-z, then a-z 0-9 -, {} at most",
                 limits::SERVICE_BYTES
             ),
-            Nonce => {
-                write!(f, "must be a ticket's nonce: {} digits of 0-9 a-f", limits::NONCE_BYTES * 2)
+            Ticket => {
+                write!(f, "must be a ticket's name: {} digits of 0-9 a-f", limits::TICKET_BYTES * 2)
             }
             Object(fields) => {
                 f.write_str("must be an object of ")?;
@@ -356,7 +356,8 @@ pub static TABLE: [Form; 7] = [
         fields: &[field(
             Key::Revoke,
             "revoke",
-            Object(&[field(Key::Nonce, "nonce", Nonce, "NONCE").help("the ticket's nonce")]),
+            Object(&[field(Key::Ticket, "ticket", Ticket, "NAME")
+                .help("the ticket's name, which cohsh ticket show tells")]),
             "",
         )
         .help("a ticket")],

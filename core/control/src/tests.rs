@@ -58,8 +58,8 @@ fn the_lines_of_the_interface_are_commands() {
             },
         ),
         (
-            r#"{"revoke":{"nonce":"000102030405060708090a0b0c0d0eff"}}"#,
-            Command::Revoke(Nonce([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff])),
+            r#"{"revoke":{"ticket":"00010203040506ff"}}"#,
+            Command::Revoke(TicketId([0, 1, 2, 3, 4, 5, 6, 0xff])),
         ),
     ] {
         assert_eq!(parse(line.as_bytes()), Ok(command), "{line}");
@@ -260,10 +260,10 @@ fn names_are_what_they_must_be() {
         assert_eq!(Service::of(name), None, "{name}");
     }
     assert!(Service::of(&"s".repeat(24)).is_some() && GpuId::of(&"g".repeat(48)).is_some());
-    for hex in ["", "00", &"0".repeat(31), &"0".repeat(33), &"A".repeat(32), &"g".repeat(32)] {
-        assert_eq!(Nonce::of(hex), None, "{hex}");
+    for hex in ["", "00", &"0".repeat(15), &"0".repeat(17), &"A".repeat(16), &"g".repeat(16)] {
+        assert_eq!(TicketId::of(hex), None, "{hex}");
     }
-    assert_eq!(Nonce::of(&"9f".repeat(16)), Some(Nonce([0x9f; 16])));
+    assert_eq!(TicketId::of(&"9f".repeat(8)), Some(TicketId([0x9f; 8])));
 }
 
 #[test]

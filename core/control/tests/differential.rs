@@ -1,7 +1,7 @@
 //! Against another JSON parser: what is taken here it takes, too, with the same values.
 
 use control::{
-    Command, Field, GpuId, Lease, Limits, Nonce, Path, Service, TABLE, Takes, Value, WorkerId,
+    Command, Field, GpuId, Lease, Limits, Path, Service, TABLE, Takes, TicketId, Value, WorkerId,
     limits, parse,
 };
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ fn numbers() -> impl Strategy<Value = Numbers> {
 }
 
 /// Every command that can be made of these.
-fn commands<'a>(texts: &'a Texts, numbers: &Numbers, nonce: [u8; 16]) -> Vec<Command<'a>> {
+fn commands<'a>(texts: &'a Texts, numbers: &Numbers, ticket: [u8; 8]) -> Vec<Command<'a>> {
     let (ticks, period_ms, ttl_s, ops, [mem_mb, streams, lease_ttl_s], priority, worker) = *numbers;
     let limits = Limits { ttl_s: ttl_s.map(fits), ops };
     let [one, other] = &texts.paths;
@@ -66,7 +66,7 @@ fn commands<'a>(texts: &'a Texts, numbers: &Numbers, nonce: [u8; 16]) -> Vec<Com
         Command::Kill(WorkerId(worker)),
         Command::Bind { from, to },
         Command::Mount { service: Service::of(&texts.service).expect("a service"), at: to },
-        Command::Revoke(Nonce(nonce)),
+        Command::Revoke(TicketId(ticket)),
     ];
     // A budget says something.
     if limits != Limits::default() || ticks.is_some() {
@@ -145,8 +145,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn a_commands_text_is_that_command(texts in texts(), numbers in numbers(), nonce: [u8; 16]) {
-        for command in commands(&texts, &numbers, nonce) {
+    fn a_commands_text_is_that_command(texts in texts(), numbers in numbers(), ticket: [u8; 8]) {
+        for command in commands(&texts, &numbers, ticket) {
             let line = command.to_string();
             prop_assert_eq!(parse(line.as_bytes()), Ok(command), "{}", line);
             prop_assert!(check(line.as_bytes()));
@@ -161,7 +161,7 @@ proptest! {
         changes in proptest::collection::vec((0..6_u8, any::<u16>(), any::<u16>()), 1..4),
     ) {
         let pieces = pieces();
-        for command in commands(&texts, &numbers, [0xa5; 16]) {
+        for command in commands(&texts, &numbers, [0xa5; 8]) {
             let mut line = command.to_string().into_bytes();
             for (what, at, with) in &changes {
                 let at = usize::from(*at) % (line.len() + 1);

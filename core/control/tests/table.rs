@@ -38,7 +38,7 @@ fn ends(takes: Takes) -> [String; 2] {
         Takes::Gpu => quoted(["0".into(), "G".repeat(limits::GPU_ID_BYTES)]),
         Takes::Path => quoted(["/".into(), "/ab".repeat(limits::PATH_DEPTH)]),
         Takes::Service => quoted(["s".into(), "s".repeat(limits::SERVICE_BYTES)]),
-        Takes::Nonce => quoted(["0", "f"].map(|digit| digit.repeat(limits::NONCE_BYTES * 2))),
+        Takes::Ticket => quoted(["0", "f"].map(|digit| digit.repeat(limits::TICKET_BYTES * 2))),
         Takes::Object(_) => panic!("an object is made of its fields"),
     }
 }
@@ -63,7 +63,7 @@ fn beyond(takes: Takes) -> Vec<String> {
             quoted(format!("/{}", "a".repeat(limits::PATH_BYTES))),
         ]),
         Takes::Service => wrong.push(quoted("s".repeat(limits::SERVICE_BYTES + 1))),
-        Takes::Nonce => wrong.push(quoted("0".repeat(limits::NONCE_BYTES * 2 + 1))),
+        Takes::Ticket => wrong.push(quoted("0".repeat(limits::TICKET_BYTES * 2 + 1))),
         Takes::Object(_) => wrong.push("{}".into()),
     }
     if !matches!(takes, Takes::Number { .. }) {

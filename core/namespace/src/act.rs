@@ -185,7 +185,7 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
             }
             Command::Bind { from, to } => self.bind(id, from, to),
             Command::Mount { service, at } => self.mount(id, service.as_str(), at.as_str()),
-            Command::Revoke(nonce) => self.revoke(nonce),
+            Command::Revoke(ticket) => self.revoke(ticket),
         }
     }
 
@@ -283,8 +283,8 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
     }
 
     /// Ends a ticket and every session that came with it.
-    fn revoke(&mut self, nonce: control::Nonce) -> Result<(), Denial> {
-        let ticket = TicketId::of_bytes(nonce.0);
+    fn revoke(&mut self, ticket: control::TicketId) -> Result<(), Denial> {
+        let ticket = TicketId::from_bytes(ticket.0);
         let found = self.sessions.find(|session| session.origin.id == ticket);
         let session = found.and_then(|id| self.sessions.get(id).ok()).ok_or(Denial::NoTicket)?;
         let claims = session.origin.claims(session.who.role);

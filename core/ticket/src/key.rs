@@ -168,6 +168,12 @@ impl TicketId {
         hash.as_bytes().first_chunk().copied().map(Self)
     }
 
+    /// The name that these bytes are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
     /// Reads what `Display` writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -1,20 +1,25 @@
 //! The tree, who is connected to it, and who waits for it to change.
 
 use std::io::{self, Write};
+use std::iter;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
-use namespace::Namespace;
+use namespace::{Budget, Limits, MAX_WORKERS, Namespace};
 use secure9p_core::ConnectionId;
+use ticket::Key;
 
+use crate::clock::Clock;
 use crate::facts::Facts;
 use crate::pump;
 use crate::socket::Socket;
+use crate::staff::Staff;
 use crate::visitor::{self, Visitor};
 
 /// The simulator's tree.
-pub(crate) type Tree = Namespace<Facts>;
+pub(crate) type Tree = Namespace<Facts, Box<[namespace::Place]>>;
 
 /// Most connections at the same time; one more is hung up on at once.
 pub const MAX_CONNECTIONS: usize = 64;
@@ -46,8 +51,9 @@ impl Place {
 /// What the lock is around.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub tree: Tree,
+    tree: Tree,
     places: [Option<Place>; MAX_CONNECTIONS],
+    clock: Clock,
     /// Number of the next connection.
     next: u32,
     /// Number of the next server.
@@ -62,13 +68,32 @@ impl State {
         }
     }
 
-    /// Tells those who wait that something changed. Who is at `index` knows.
-    pub fn tell_others(&mut self, index: usize) {
-        for (other, place) in self.places.iter_mut().enumerate() {
-            if let Some(place) = place.as_mut().filter(|_| other != index) {
-                place.wake();
+    /// Has `work` work with the tree, and tells those who wait where something changed. Who is at
+    /// `index` knows.
+    pub fn change<T>(&mut self, index: Option<usize>, work: impl FnOnce(&mut Tree) -> T) -> T {
+        let before = self.tree.changes();
+        let done = work(&mut self.tree);
+        if self.tree.changes() != before {
+            for (other, place) in self.places.iter_mut().enumerate() {
+                if let Some(place) = place.as_mut().filter(|_| Some(other) != index) {
+                    place.wake();
+                }
             }
         }
+        let of_sessions = self.tree.next_deadline();
+        let of_workers = self.tree.host_mut().staff.deadline();
+        self.clock.set(of_sessions.into_iter().chain(of_workers).min());
+        done
+    }
+
+    /// Ends what is over.
+    pub fn tick(&mut self) {
+        self.clock.came();
+        self.change(None, |tree| {
+            tree.host_mut().expire();
+            tree.reap();
+            tree.tick();
+        });
     }
 
     /// Frees the place at `index`.
@@ -85,23 +110,51 @@ impl State {
     }
 }
 
-/// A simulated hive. It runs in the threads of its connections.
+/// What workers of the simulator may have, where nothing else is said.
+pub const LIMITS: Limits = Limits {
+    default: Budget { ticks: 100_000, ops: 1_000_000, ttl_s: 3600 },
+    most: Budget { ticks: 1_000_000_000, ops: 1_000_000_000, ttl_s: 31_536_000 },
+    period_ms: 1000,
+    least_period_ms: 10,
+    most_period_ms: 3_600_000,
+};
+
+/// A simulated hive. It runs in the threads of its connections, one thread of each worker, and one
+/// that ends what is over.
 #[derive(Debug)]
 pub struct Hive(Mutex<State>);
 
-impl Default for Hive {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Hive {
-    /// A hive that has just started.
-    #[must_use]
-    pub fn new() -> Self {
-        let tree = Tree::new(Facts::new(visitor::MEMORY));
-        let places = [const { None }; MAX_CONNECTIONS];
-        Self(Mutex::new(State { tree, places, next: 1, doors: 1 }))
+    /// A hive that has just started, whose tickets are minted with `secret`, with the workers that
+    /// [`LIMITS`] allow.
+    ///
+    /// # Errors
+    /// Where the secret is too short or too long, or there is no thread for the clock.
+    pub fn start(secret: &[u8]) -> io::Result<Arc<Self>> {
+        Self::start_with(secret, LIMITS, MAX_WORKERS)
+    }
+
+    /// The same with other limits, and so many places for workers, at most [`MAX_WORKERS`].
+    ///
+    /// # Errors
+    /// Those of [`Self::start`].
+    pub fn start_with(secret: &[u8], limits: Limits, workers: usize) -> io::Result<Arc<Self>> {
+        // One checks tickets and one mints them, as in the VM.
+        let key = || Key::from_secret(secret).map_err(io::Error::other);
+        let (checks, mints) = (key()?, key()?);
+        let workers = workers.min(MAX_WORKERS);
+        let started = Instant::now();
+        let hive = Arc::new_cyclic(|hive| {
+            let staff = Staff::new(hive.clone(), mints, workers);
+            let facts = Facts::new(started, visitor::MEMORY, limits, staff);
+            let room = iter::repeat_with(namespace::Place::new).take(workers).collect();
+            let places = [const { None }; MAX_CONNECTIONS];
+            let tree = Tree::new(facts, checks, room);
+            let clock = Clock::new(started);
+            Self(Mutex::new(State { tree, places, clock, next: 1, doors: 1 }))
+        });
+        hive.lock().clock.start(Arc::downgrade(&hive))?;
+        Ok(hive)
     }
 
     /// A poisoned lock belongs to a thread that panicked: the tests see that, and others go on.
@@ -134,7 +187,8 @@ impl Hive {
         let mut state = self.lock();
         let Some(index) = state.places.iter().position(Option::is_none) else { return Ok(()) };
         let id = ConnectionId(state.next);
-        state.next = state.next.wrapping_add(1);
+        // Workers' connections have the upper half of the numbers.
+        state.next = state.next.wrapping_add(1) & (u32::MAX >> 1);
         state.places[index] = Some(Place { door, socket: Arc::clone(&socket), pipe, waits: false });
         state.count();
         drop(state);

@@ -49,15 +49,15 @@ impl Visitor {
 impl Guest for Visitor {
     fn answer(&mut self, input: &[u8], out: &mut [u8]) -> Batch {
         let mut state = self.hive.lock();
-        let before = state.tree.changes();
-        let mut batch = answer_frames(&mut self.client, &mut state.tree, input, out);
-        if batch.then != Then::Close && self.client.waiting() > 0 {
-            batch = answer_waiting(&mut self.client, &mut state.tree, batch, out);
-        }
+        let client = &mut self.client;
+        let batch = state.change(Some(self.index), |tree| {
+            let batch = answer_frames(client, tree, input, out);
+            if batch.then != Then::Close && client.waiting() > 0 {
+                return answer_waiting(client, tree, batch, out);
+            }
+            batch
+        });
         state.set_waits(self.index, self.client.waiting() > 0);
-        if state.tree.changes() != before {
-            state.tell_others(self.index);
-        }
         batch
     }
 
@@ -85,12 +85,8 @@ impl Guest for Visitor {
 impl Drop for Visitor {
     fn drop(&mut self) {
         let mut state = self.hive.lock();
-        let before = state.tree.changes();
-        self.client.close(&mut state.tree);
+        state.change(Some(self.index), |tree| self.client.close(tree));
         state.leave(self.index);
-        if state.tree.changes() != before {
-            state.tell_others(self.index);
-        }
     }
 }
 

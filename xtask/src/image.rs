@@ -11,8 +11,8 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use elf_image::Image;
 use elf_image::plan::{Needs, Plan, TABLE_SPAN, TooBig};
+use elf_image::{Image, PAGE};
 use manifest::workers::Worker;
 use manifest::{Facts, OnPanic, System, Text};
 use sha2::{Digest, Sha256};
@@ -170,13 +170,14 @@ pub fn assemble(
 fn check_image(system: &System, index: usize, file: &[u8]) -> Result<()> {
     let component = &system.components[index];
     let image = Image::parse(file).map_err(|error| anyhow!("{error}"))?;
+    // The frames of all workers are mapped for their server.
+    let workers = system.workers.iter().filter(|workers| usize::from(workers.server) == index);
+    let frames = workers.map(|workers| workers.places() as u64 * PAGE);
+    let shared = system.mapped(index).map(|mapped| u64::from(mapped.size())).chain(frames);
     let needs = Needs {
         stack: component.stack,
         memory: component.memory,
-        mapping_tables: system
-            .mapped(index)
-            .map(|mapped| u64::from(mapped.size()).div_ceil(TABLE_SPAN) as u32)
-            .sum(),
+        mapping_tables: shared.map(|bytes| bytes.div_ceil(TABLE_SPAN) as u32).sum(),
         serves: true,
         notified: true,
     };
@@ -192,8 +193,6 @@ fn check_image(system: &System, index: usize, file: &[u8]) -> Result<()> {
 
 /// Refuses an image that the root task would refuse for a worker.
 fn check_worker(worker: &Worker, file: &[u8]) -> Result<()> {
-    /// A notification, which has to come out of its memory as well: 2^5 bytes.
-    const NOTIFICATION: u64 = 1 << 5;
     let image = Image::parse(file).map_err(|error| anyhow!("{error}"))?;
     // One page is mapped for it, that of its frames.
     let needs = Needs {
@@ -203,18 +202,15 @@ fn check_worker(worker: &Worker, file: &[u8]) -> Result<()> {
         serves: false,
         notified: true,
     };
-    let needed = match Plan::new(&image, &needs) {
-        Ok(plan) => plan.bytes(),
-        Err(TooBig(needed)) => needed,
-    } + NOTIFICATION;
-    ensure!(
-        needed <= u64::from(worker.memory),
-        "each worker of kind {} needs {needed} bytes of memory and has {}: give it more in the \
-         manifest",
-        worker.kind.word(),
-        worker.memory
-    );
-    Ok(())
+    match Plan::new(&image, &needs) {
+        Ok(_) => Ok(()),
+        Err(TooBig(needed)) => Err(anyhow!(
+            "each worker of kind {} needs {needed} bytes of memory and has {}: give it more in the \
+             manifest",
+            worker.kind.word(),
+            worker.memory
+        )),
+    }
 }
 
 fn facts<'a>(kernel: &Kernel, files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Facts> {

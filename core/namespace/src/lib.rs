@@ -122,6 +122,19 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
         &mut self.host
     }
 
+    /// The worker that lives in this place.
+    #[must_use]
+    pub fn worker_at(&self, place: u8) -> Option<WorkerId> {
+        let found = self.workers.living().from_place(place.into());
+        found.filter(|worker| worker.place == place)
+    }
+
+    /// Whether the worker lives.
+    #[must_use]
+    pub fn is_live(&self, worker: WorkerId) -> bool {
+        self.workers.living().is_live(worker)
+    }
+
     /// A number that moves on whenever something changed that a waiting request may wait for: then
     /// every connection is worth a [`secure9p_core::Connection::poll`].
     #[must_use]

@@ -92,7 +92,7 @@ fn images_of_workers_are_checked_against_their_own_memory() {
     // 32 pages: 21 of the image, 4 of the stack, the IPC buffer, 5 tables, the small objects.
     check_worker(&worker, &executable(&[(0x20_0000, 5, 21 << 12)], 0)).expect("it fits");
     let refused = |file: &[u8]| check_worker(&worker, file).expect_err("refused").to_string();
-    let needed = (32 << 12) + (1 << 11) + (1 << 10) + (1 << 4) + (1 << 5);
+    let needed = (32 << 12) + (1 << 11) + (1 << 10) + (1 << 4) + (1 << 6);
     assert_eq!(
         refused(&executable(&[(0x20_0000, 5, 22 << 12)], 0)),
         format!(

@@ -17,7 +17,7 @@ use crate::lock::lock_out;
 use crate::{manifest, programs, tidy, vm, workspace};
 
 /// Systems that the boot tests boot.
-const SYSTEMS: [&str; 5] = ["qemu-virt", "drills", "churn", "panic", "bench"];
+const SYSTEMS: [&str; 6] = ["qemu-virt", "drills", "churn", "panic", "bench", "worker-drills"];
 /// The first one with a kernel that clang built.
 const CLANG: &str = "qemu-virt-clang";
 

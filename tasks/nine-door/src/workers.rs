@@ -7,7 +7,7 @@ use abi::frames::{Answer, Request};
 use abi::workers::{FRAMES, MAX_FRAME, MAX_WORKERS, place};
 use namespace::WorkerId;
 use runtime::memory::{load, store};
-use secure9p_core::{Connection, Outcome};
+use secure9p_core::{Connection, Outcome, Tree as _, Turn};
 use sel4::syscall::Message;
 
 use crate::serve::{Buffers, Tree};
@@ -93,22 +93,25 @@ impl<'p> Worker<'p> {
         buffers: &mut Buffers,
     ) -> (Answer, u64) {
         let (request, reply) = page.split_at(MAX_FRAME / 8);
-        let outcome = match Request::from_label(message.info.label()) {
-            Some(Request::Frame) if message.info.words() == 1 => {
-                let length = usize::try_from(message.registers[0]).unwrap_or(usize::MAX);
-                let frame = buffers.frame.get_mut(..length).filter(|_| length <= MAX_FRAME);
-                let Some(frame) = frame else { return (Answer::Closed, 0) };
+        let reply_bytes = &mut buffers.reply[..MAX_FRAME];
+        let length = usize::try_from(message.registers[0]).unwrap_or(usize::MAX);
+        let frame = buffers.frame.get_mut(..length).filter(|_| length <= MAX_FRAME);
+        let outcome = match (Request::from_label(message.info.label()), frame) {
+            (Some(Request::Frame), Some(frame)) if message.info.words() == 1 => {
                 // Copied before it is looked at: the worker can change the page at any time.
                 load(request, frame);
-                self.connection.handle(frame, tree, &mut buffers.reply[..MAX_FRAME])
+                self.connection.handle(frame, tree, reply_bytes)
             }
-            Some(Request::Poll) => {
-                match self.connection.poll(tree, &mut buffers.reply[..MAX_FRAME]) {
-                    Some(length) => Outcome::Reply(length),
-                    None => Outcome::Pending,
-                }
+            (Some(Request::Poll), _) => {
+                // It cost as much as a frame.
+                tree.turn(self.id.connection(), Turn::Frame);
+                let polled = self.connection.poll(tree, reply_bytes);
+                polled.map_or(Outcome::Pending, Outcome::Reply)
             }
-            _ => return (Answer::Closed, 0),
+            _ => {
+                tree.turn(self.id.connection(), Turn::Frame);
+                return (Answer::Closed, 0);
+            }
         };
         match outcome {
             Outcome::Reply(length) => {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod guest;
+mod hive;
 mod report;
 mod scratch;
 
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use xtask::qemu::{Event, Line, Machine, Qemu, Running, Sentinel, Serial};
 use xtask::secret::Secret;
 
+pub use hive::{Hive, Queen};
 pub use report::{Fields, period_s};
 pub use scratch::Scratch;
 

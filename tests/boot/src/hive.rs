@@ -1,0 +1,125 @@
+//! A queen on a booted system.
+
+use std::os::unix::net::UnixStream;
+
+use client::{Client, Error, Mode, Who};
+use link::Link;
+
+use crate::{Boot, DEADLINE};
+
+/// Bytes of one read.
+const READ: u32 = 4096;
+
+/// A booted system with a link.
+pub struct Hive {
+    boot: Boot,
+    link: Link,
+}
+
+/// A connection that is attached as the queen.
+pub struct Queen(Client<UnixStream>);
+
+impl Hive {
+    /// Boots `system` and waits until it answers.
+    #[track_caller]
+    #[must_use]
+    pub fn start(system: &str) -> Self {
+        let mut boot = Boot::start(system);
+        let link = Link::start(boot.take_link()).expect("a thread for the link");
+        link.wait_ready(DEADLINE).expect("the hive answers");
+        Self { boot, link }
+    }
+
+    /// The machine that it runs on.
+    pub fn boot(&mut self) -> &mut Boot {
+        &mut self.boot
+    }
+
+    /// A connection of the queen's. Waiting longer than [`DEADLINE`] for an answer fails.
+    #[must_use]
+    pub fn queen(&self) -> Queen {
+        let ticket = self.boot.secret().queen().expect("a ticket");
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        ours.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        self.link.attach(theirs).expect("the hive is there");
+        let who = Who { uname: "queen".into(), aname: ticket.as_str().into() };
+        Queen(Client::attach(ours, &who).expect("the hive lets its queen in"))
+    }
+
+    /// Ends QEMU through its monitor.
+    #[track_caller]
+    pub fn quit(self) {
+        self.boot.quit();
+    }
+}
+
+impl Queen {
+    /// Writes a line to `/queen/ctl`.
+    ///
+    /// # Errors
+    /// Where the hive refuses it.
+    pub fn command(&mut self, line: &str) -> Result<(), Error> {
+        let line = format!("{line}\n");
+        self.0.with_open("/queen/ctl", Mode::Append, |client, file| {
+            client.write(file, 0, line.as_bytes()).map(drop)
+        })
+    }
+
+    /// Spawns by this line, and returns the worker's name.
+    #[track_caller]
+    pub fn spawn(&mut self, line: &str) -> String {
+        self.command(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        self.text("/queen/last").trim_end().to_owned()
+    }
+
+    /// What a file holds.
+    ///
+    /// # Errors
+    /// Where the hive refuses.
+    pub fn read(&mut self, path: &str) -> Result<String, Error> {
+        read(&mut self.0, path)
+    }
+
+    /// The same; it has to be there.
+    #[track_caller]
+    pub fn text(&mut self, path: &str) -> String {
+        self.read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Names in a directory.
+    #[track_caller]
+    pub fn list(&mut self, path: &str) -> Vec<String> {
+        let entries = self.0.list(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    /// Waits until what `path` holds is as `wanted`, and returns it. Reads again after each event,
+    /// so that nothing is polled.
+    #[track_caller]
+    pub fn wait(&mut self, path: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let waited = self.0.with_open("/proc/events", Mode::Read, |client, events| {
+            let mut seen = 0;
+            loop {
+                let text = read(client, path)?;
+                if wanted(&text) {
+                    return Ok::<_, Error>(text);
+                }
+                seen += client.read(events, seen, READ)?.len() as u64;
+            }
+        });
+        waited.unwrap_or_else(|error| panic!("waiting for {path}: {error}"))
+    }
+}
+
+fn read(client: &mut Client<UnixStream>, path: &str) -> Result<String, Error> {
+    client.with_open(path, Mode::Read, |client, file| {
+        let mut bytes = Vec::new();
+        loop {
+            let piece = client.read(file, bytes.len() as u64, READ)?;
+            if piece.is_empty() {
+                return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            bytes.extend_from_slice(piece);
+        }
+    })
+}

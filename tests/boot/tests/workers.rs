@@ -1,0 +1,143 @@
+//! Workers as processes: what they may use, what they leave behind, and what a bad one costs.
+
+use std::time::{Duration, Instant};
+
+use boot_tests::{Hive, Queen};
+
+const LOG: &str = "/log/queen.log";
+
+/// A number of `/proc/mem`.
+#[track_caller]
+fn memory(queen: &mut Queen, name: &str) -> u64 {
+    let text = queen.text("/proc/mem");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// Everything that a worker takes of the system.
+fn free(queen: &mut Queen) -> (u64, u64) {
+    (memory(queen, "free"), memory(queen, "slots-free"))
+}
+
+/// The system without the component that ends by itself.
+fn settled(system: &str) -> Hive {
+    let mut hive = Hive::start(system);
+    hive.boot().line("reaped: component=ping ");
+    hive
+}
+
+/// Waits until the log says how `worker` ended, and returns the reason.
+fn end(queen: &mut Queen, worker: &str) -> String {
+    let start = format!("ended {worker} reason=");
+    let log = queen.wait(LOG, |log| log.lines().any(|line| line.starts_with(&start)));
+    let line = log.lines().find_map(|line| line.strip_prefix(&start));
+    line.expect("it was waited for").to_owned()
+}
+
+#[test]
+fn a_worker_beats_until_its_ticks_are_spent_and_leaves_nothing() {
+    let mut hive = settled("qemu-virt");
+    let mut queen = hive.queen();
+    let before = free(&mut queen);
+    let worker = queen.spawn(r#"{"spawn":"heartbeat","ticks":5,"period_ms":200}"#);
+    let telemetry = format!("/worker/{worker}/telemetry");
+    let beats = queen.wait(&telemetry, |text| text.contains("heartbeat 5\n"));
+    assert_eq!(beats, (1..=5).map(|n| format!("heartbeat {n}\n")).collect::<String>());
+    assert_eq!(end(&mut queen, &worker), "ticks");
+    assert_eq!(queen.list("/worker"), [""; 0]);
+    assert_eq!(free(&mut queen), before);
+    drop(queen);
+    hive.boot().more_ticks(1);
+    hive.quit();
+}
+
+#[test]
+fn a_time_to_live_ends_within_a_tenth_of_a_second_and_a_kill_at_once() {
+    let hive = settled("qemu-virt");
+    let mut queen = hive.queen();
+    let before = free(&mut queen);
+    let started = Instant::now();
+    let short = queen.spawn(r#"{"spawn":"heartbeat","budget":{"ttl_s":2}}"#);
+    let long = queen.spawn(r#"{"spawn":"heartbeat","budget":{"ttl_s":60}}"#);
+    assert_eq!(end(&mut queen, &short), "ttl");
+    let lived = started.elapsed();
+    // Above it is the machine's own load: the clock inside is the next test's.
+    assert!(lived >= Duration::from_secs(2), "{lived:?}");
+    assert_eq!(queen.list("/worker"), [long.as_str()]);
+    queen.command(&format!(r#"{{"kill":"{long}"}}"#)).expect("it lives");
+    assert_eq!(queen.list("/worker"), [""; 0]);
+    assert_eq!(free(&mut queen), before);
+    assert!(queen.command(&format!(r#"{{"kill":"{long}"}}"#)).is_err());
+    hive.quit();
+}
+
+#[test]
+fn a_full_house_refuses_and_every_worker_in_it_beats() {
+    const PLACES: usize = 200;
+    let hive = settled("qemu-virt");
+    let mut queen = hive.queen();
+    let before = free(&mut queen);
+    let line = r#"{"spawn":"heartbeat","period_ms":1000}"#;
+    let workers: Vec<String> = (0..PLACES).map(|_| queen.spawn(line)).collect();
+    let full = free(&mut queen);
+    let refused = queen.command(line).expect_err("every place is taken");
+    assert!(refused.to_string().contains("usy"), "{refused}");
+    assert_eq!((free(&mut queen), queen.list("/worker").len()), (full, PLACES));
+    for worker in &workers {
+        queen.wait(&format!("/worker/{worker}/telemetry"), |text| text.lines().count() >= 2);
+    }
+    let taken = before.0 - full.0;
+    println!("{PLACES} workers take {} KiB and {} slots", taken >> 10, before.1 - full.1);
+    for worker in &workers {
+        queen.command(&format!(r#"{{"kill":"{worker}"}}"#)).expect("it lives");
+    }
+    assert_eq!(free(&mut queen), before);
+    hive.quit();
+}
+
+#[test]
+fn a_bad_worker_costs_itself_alone() {
+    let mut hive = Hive::start("worker-drills");
+    let mut queen = hive.queen();
+    let before = free(&mut queen);
+    let spawn = |queen: &mut Queen, number: u32, line: &str| {
+        assert_eq!(queen.spawn(line), format!("worker-{number}"));
+    };
+    let plain = r#"{"spawn":"heartbeat"}"#;
+    let brief = r#"{"spawn":"heartbeat","budget":{"ttl_s":2}}"#;
+    spawn(&mut queen, 1, plain);
+    let fault = end(&mut queen, "worker-1");
+    assert!(fault.starts_with("fault kind=vm-read address=0x0 ip=0x"), "{fault}");
+    // These go on at the same time as all that follow.
+    spawn(&mut queen, 2, brief);
+    spawn(&mut queen, 3, plain);
+    spawn(&mut queen, 4, brief);
+    spawn(&mut queen, 5, brief);
+    spawn(&mut queen, 6, plain);
+    let said = queen.wait("/worker/worker-6/telemetry", |text| text.contains("trespass: "));
+    assert_eq!(said, "trespass: done\n");
+    spawn(&mut queen, 7, plain);
+    assert_eq!(end(&mut queen, "worker-7"), "exited code=7");
+    spawn(&mut queen, 8, brief);
+    spawn(&mut queen, 9, plain);
+    let said = queen.wait("/worker/worker-9/telemetry", |text| !text.is_empty());
+    assert_eq!(said, "forge: refused\n");
+    spawn(&mut queen, 10, plain);
+    assert_eq!(end(&mut queen, "worker-10"), "ticks");
+    assert_eq!(end(&mut queen, "worker-3"), "ops");
+    assert_eq!(end(&mut queen, "worker-2"), "ttl");
+    assert_eq!(end(&mut queen, "worker-8"), "ttl");
+    for flooder in ["worker-4", "worker-5"] {
+        let reason = end(&mut queen, flooder);
+        assert!(matches!(reason.as_str(), "ttl" | "ops"), "{flooder}: {reason}");
+    }
+    for quiet in [6, 9] {
+        queen.command(&format!(r#"{{"kill":"worker-{quiet}"}}"#)).expect("it lives");
+    }
+    assert_eq!((queen.list("/worker").len(), free(&mut queen)), (0, before));
+    let log = queen.text(LOG);
+    assert!(!log.contains("cohesix-ticket-") && !log.contains("breach"), "{log}");
+    drop(queen);
+    hive.boot().more_ticks(2);
+    hive.quit();
+}

@@ -141,3 +141,25 @@ fn a_bad_worker_costs_itself_alone() {
     hive.boot().more_ticks(2);
     hive.quit();
 }
+
+/// Spawns and kills in the lines of one write: the next worker's number is known.
+fn cycles(first: u32, count: u32) -> String {
+    let pair = |number| format!("{{\"spawn\":\"heartbeat\"}}\n{{\"kill\":\"worker-{number}\"}}\n");
+    let text: String = (first..first + count).map(pair).collect();
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn ten_thousand_spawns_and_kills_lose_nothing() {
+    const CYCLES: u32 = 10_000;
+    const AT_ONCE: u32 = 100;
+    let hive = settled("qemu-virt");
+    let mut queen = hive.queen();
+    let before = free(&mut queen);
+    for first in (1..CYCLES).step_by(AT_ONCE as usize) {
+        queen.command(&cycles(first, AT_ONCE)).expect("each is spawned and killed");
+    }
+    assert_eq!(queen.text("/queen/last"), format!("worker-{CYCLES}\n"));
+    assert_eq!((queen.list("/worker").len(), free(&mut queen)), (0, before));
+    hive.quit();
+}

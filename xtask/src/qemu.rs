@@ -33,6 +33,10 @@ const LINK_FD: i32 = MONITOR_FD + 1;
 /// The virtio-mmio transport that the manifests give to host-link (`device.transport = 31`).
 const LINK_BUS: &str = "virtio-mmio-bus.31";
 
+/// When a machine that counts instructions starts, whatever the host's clock says: 2026-01-01, in
+/// milliseconds since 1970.
+pub const COUNTED_START_MS: u64 = 1_767_225_600_000;
+
 /// A version of QEMU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Version {

@@ -88,7 +88,12 @@ impl Secret {
     /// A queen's ticket from now on.
     pub fn queen(&self) -> Result<Ticket> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is wrong")?;
-        let mut claims = Claims::new(Role::Queen, u64::try_from(now.as_millis())?);
+        self.queen_from(u64::try_from(now.as_millis())?)
+    }
+
+    /// The same from another time on, in milliseconds since 1970.
+    pub fn queen_from(&self, issued_at_ms: u64) -> Result<Ticket> {
+        let mut claims = Claims::new(Role::Queen, issued_at_ms);
         claims.budget.ttl_s = Some(TTL_S);
         self.key.mint(&claims).map_err(|error| anyhow!("no ticket can be made: {error}"))
     }

@@ -24,7 +24,18 @@ impl Hive {
     #[track_caller]
     #[must_use]
     pub fn start(system: &str) -> Self {
-        let mut boot = Boot::start(system);
+        Self::on(Boot::start(system))
+    }
+
+    /// The same, where time is what the machine has done.
+    #[track_caller]
+    #[must_use]
+    pub fn start_counting(system: &str) -> Self {
+        Self::on(Boot::start_counting(system))
+    }
+
+    #[track_caller]
+    fn on(mut boot: Boot) -> Self {
         let link = Link::start(boot.take_link()).expect("a thread for the link");
         link.wait_ready(DEADLINE).expect("the hive answers");
         Self { boot, link }
@@ -38,7 +49,7 @@ impl Hive {
     /// A connection of the queen's. Waiting longer than [`DEADLINE`] for an answer fails.
     #[must_use]
     pub fn queen(&self) -> Queen {
-        let ticket = self.boot.secret().queen().expect("a ticket");
+        let ticket = self.boot.ticket();
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         ours.set_read_timeout(Some(DEADLINE)).expect("a socket");
         self.link.attach(theirs).expect("the hive is there");
@@ -86,6 +97,13 @@ impl Queen {
         self.read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    /// When a file was changed, in seconds since the machine's start. The log's time is now.
+    #[track_caller]
+    pub fn modified(&mut self, path: &str) -> u64 {
+        let attributes = self.0.with_file(path, |client, file| client.getattr(file));
+        attributes.unwrap_or_else(|error: Error| panic!("{path}: {error}")).modified
+    }
+
     /// Names in a directory.
     #[track_caller]
     pub fn list(&mut self, path: &str) -> Vec<String> {
@@ -93,18 +111,28 @@ impl Queen {
         entries.into_iter().map(|entry| entry.name).collect()
     }
 
-    /// Waits until what `path` holds is as `wanted`, and returns it. Reads again after each event,
-    /// so that nothing is polled.
+    /// Waits until what `path` holds is as `wanted`, and returns it. Reads it again whenever it has
+    /// changed, so that nothing is polled.
     #[track_caller]
     pub fn wait(&mut self, path: &str, wanted: impl Fn(&str) -> bool) -> String {
         let waited = self.0.with_open("/proc/events", Mode::Read, |client, events| {
-            let mut seen = 0;
+            let start = format!("{path} ");
+            let (mut seen, mut unread) = (0, String::new());
             loop {
                 let text = read(client, path)?;
                 if wanted(&text) {
                     return Ok::<_, Error>(text);
                 }
-                seen += client.read(events, seen, READ)?.len() as u64;
+                let mut changed = false;
+                while !changed {
+                    let new = client.read(events, seen, READ)?;
+                    seen += new.len() as u64;
+                    unread += &String::from_utf8_lossy(new);
+                    // The last line may be there in part.
+                    let rest = unread.rfind('\n').map_or(0, |end| end + 1);
+                    changed = unread[..rest].lines().any(|line| line.starts_with(&start));
+                    unread.drain(..rest);
+                }
             }
         });
         waited.unwrap_or_else(|error| panic!("waiting for {path}: {error}"))

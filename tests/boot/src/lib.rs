@@ -18,7 +18,8 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use xtask::qemu::{Event, Line, Machine, Qemu, Running, Sentinel, Serial};
+use ticket::Ticket;
+use xtask::qemu::{COUNTED_START_MS, Event, Line, Machine, Qemu, Running, Sentinel, Serial};
 use xtask::secret::Secret;
 
 pub use hive::{Hive, Queen};
@@ -33,6 +34,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Boot {
     running: Running,
     secret: Secret,
+    icount: bool,
     // After `running`: QEMU has ended before its log's folder is dealt with.
     _scratch: Scratch,
 }
@@ -100,7 +102,7 @@ impl Boot {
     pub fn start(system: &str) -> Self {
         let folder = images(system);
         let rootfs = folder.join("rootfs.cpio");
-        Self::start_in(Scratch::new(), system, folder.join("loader.img"), Some(rootfs))
+        Self::start_in(Scratch::new(), system, folder.join("loader.img"), Some(rootfs), false)
     }
 
     /// Boots `system` where it was built.
@@ -116,7 +118,7 @@ impl Boot {
     #[must_use]
     pub fn start_elfloader(system: &str) -> Option<Self> {
         let image = images(system).join(xtask::image::ELFLOADER);
-        image.is_file().then(|| Self::start_in(Scratch::new(), system, image, None))
+        image.is_file().then(|| Self::start_in(Scratch::new(), system, image, None, false))
     }
 
     /// Boots the loader and kernel of `system` with another boot archive.
@@ -125,10 +127,26 @@ impl Boot {
     pub fn start_with_rootfs(system: &str, archive: &[u8]) -> Self {
         let scratch = Scratch::new();
         let path = scratch.write("rootfs.cpio", archive);
-        Self::start_in(scratch, system, images(system).join("loader.img"), Some(path))
+        Self::start_in(scratch, system, images(system).join("loader.img"), Some(path), false)
     }
 
-    fn start_in(scratch: Scratch, system: &str, image: PathBuf, initrd: Option<PathBuf>) -> Self {
+    /// Boots `system` on a machine whose time is what it has done: instructions are counted, and
+    /// where there is nothing to do time goes on at once. So hours pass in seconds.
+    #[track_caller]
+    #[must_use]
+    pub fn start_counting(system: &str) -> Self {
+        let folder = images(system);
+        let rootfs = folder.join("rootfs.cpio");
+        Self::start_in(Scratch::new(), system, folder.join("loader.img"), Some(rootfs), true)
+    }
+
+    fn start_in(
+        scratch: Scratch,
+        system: &str,
+        image: PathBuf,
+        initrd: Option<PathBuf>,
+        icount: bool,
+    ) -> Self {
         let folder = images(system);
         let payload = settings(&folder);
         let secret = Secret::random(scratch.folder()).unwrap_or_else(|error| panic!("{error:#}"));
@@ -137,7 +155,7 @@ impl Boot {
             initrd,
             memory_mib: payload.memory_mib,
             serial: Serial::Pipe { log: Some(scratch.path("serial.log")) },
-            icount: false,
+            icount,
             semihosting: payload.semihosting,
             link: payload.link,
             secret: Some(secret.file().to_path_buf()),
@@ -145,13 +163,18 @@ impl Boot {
         };
         let running = Qemu::find().and_then(|qemu| machine.start(&qemu));
         let running = running.unwrap_or_else(|error| panic!("{error:#}"));
-        Self { running, secret, _scratch: scratch }
+        Self { running, secret, icount, _scratch: scratch }
     }
 
-    /// The secret that its tickets are made with.
+    /// A queen's ticket.
     #[must_use]
-    pub fn secret(&self) -> &Secret {
-        &self.secret
+    pub fn ticket(&self) -> Ticket {
+        let ticket = if self.icount {
+            self.secret.queen_from(COUNTED_START_MS)
+        } else {
+            self.secret.queen()
+        };
+        ticket.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// When QEMU was started.

@@ -17,6 +17,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 use core::borrow::BorrowMut;
 use core::fmt;
 use core::time::Duration;

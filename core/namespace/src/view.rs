@@ -53,7 +53,9 @@ impl View<'_> {
     pub fn mounted(&self, directory: Node, name: &[u8]) -> Option<Node> {
         let mut all = self.mounts?.all();
         let (place, mount) = all.find(|(_, mount)| {
-            mount.parent == directory && mount.name.as_bytes() == name && self.is_there(mount.target)
+            mount.parent == directory
+                && mount.name.as_bytes() == name
+                && self.is_there(mount.target)
         })?;
         Some(Node { file: mount.target, via: Via::Mount(place) })
     }
@@ -88,7 +90,9 @@ impl View<'_> {
             File::WORKERS if self.who.role.is_worker() => return self.own(from, name),
             File::WORKERS => self.living.named(name).map(File::Worker),
             File::Fixed(directory) => directory.child(name).map(File::Fixed),
-            File::Worker(worker) => (name == TELEMETRY.as_bytes()).then_some(File::Telemetry(worker)),
+            File::Worker(worker) => {
+                (name == TELEMETRY.as_bytes()).then_some(File::Telemetry(worker))
+            }
             File::Telemetry(_) => None,
         };
         file.map(|file| from.beside(file)).ok_or(Error::NotFound)
@@ -139,7 +143,8 @@ impl View<'_> {
     /// Whether the session may know of `node`, and no mount stands in its place.
     fn is_listed(&self, directory: Node, node: Node) -> bool {
         self.who.may_see(node.file)
-            && (self.mounts.is_none() || self.mounted(directory, self.name(node).as_bytes()).is_none())
+            && (self.mounts.is_none()
+                || self.mounted(directory, self.name(node).as_bytes()).is_none())
     }
 
     fn of_table(&self, directory: Node, fixed: Fixed, place: u64) -> Option<(Node, u64)> {
@@ -161,7 +166,7 @@ impl View<'_> {
         }
         let mut from = usize::try_from(place.saturating_sub(WORKERS)).ok()?;
         loop {
-            let worker = self.living.from_place(from)?;
+            let worker = self.living.next_from(from)?;
             let node = directory.beside(File::Worker(worker));
             if self.is_listed(directory, node) {
                 return Some((node, behind(worker)));

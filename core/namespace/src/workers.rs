@@ -166,7 +166,7 @@ impl Living {
     }
 
     /// The first worker in this place or a later one.
-    pub fn from_place(&self, place: usize) -> Option<WorkerId> {
+    pub fn next_from(&self, place: usize) -> Option<WorkerId> {
         let rest = self.numbers.get(place..)?;
         let found = rest.iter().position(|number| *number != 0)?;
         let (place, number) = ((place + found) as u8, *rest.get(found)?);
@@ -246,7 +246,7 @@ impl<P: BorrowMut<[Place]>> Workers<P> {
     /// Writes a line for each.
     pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         let mut next = 0;
-        while let Some(worker) = self.living.from_place(next) {
+        while let Some(worker) = self.living.next_from(next) {
             if let Some(place) = self.place(worker) {
                 place.write(worker, now, text)?;
             }
@@ -286,7 +286,12 @@ mod tests {
         assert_eq!(workers.living().at(worker(1, 7).connection()), Some(worker(1, 7)));
         assert_eq!(workers.living().at(worker(0, 7).connection()), None);
         assert_eq!(workers.living().at(ConnectionId(7)), None);
-        workers.place_mut(worker(1, 7)).expect("it lives").telemetry_mut().append(b"x").expect("room");
+        workers
+            .place_mut(worker(1, 7))
+            .expect("it lives")
+            .telemetry_mut()
+            .append(b"x")
+            .expect("room");
         assert!(workers.remove(worker(1, 7)));
         assert!(!workers.remove(worker(1, 7)));
         assert!(workers.add(worker(1, 9), &SPAWN, Duration::ZERO));
@@ -302,7 +307,10 @@ mod tests {
         let worker = WorkerId { place: 0, number: 1 };
         assert!(workers.add(worker, &SPAWN, Duration::ZERO));
         let place = workers.place_mut(worker).expect("it lives");
-        assert_eq!([place.spend_tick(), place.spend_tick(), place.spend_tick()], [true, false, false]);
+        assert_eq!(
+            [place.spend_tick(), place.spend_tick(), place.spend_tick()],
+            [true, false, false]
+        );
         assert_eq!([place.spend_op(), place.spend_op(), place.spend_op()], [true, true, false]);
     }
 
@@ -314,11 +322,11 @@ mod tests {
         }
         let mut found = Vec::new();
         let mut next = 0;
-        while let Some(worker) = workers.living().from_place(next) {
+        while let Some(worker) = workers.living().next_from(next) {
             found.push((worker.place, worker.number));
             next = usize::from(worker.place) + 1;
         }
         assert_eq!(found, [(0, 2), (3, 1), (8, 3)]);
-        assert_eq!(workers.living().from_place(MAX_WORKERS), None);
+        assert_eq!(workers.living().next_from(MAX_WORKERS), None);
     }
 }

@@ -56,7 +56,8 @@ fn run(options: &Options) -> Result<()> {
     let unix = serve_unix(&hive, socket)
         .with_context(|| format!("cannot serve at {}: give another --socket", socket.display()))?;
     // Now the socket is ours, so a file of that name is nobody's.
-    let written = if options.secret.is_none() { Some(write_secret(&secret, socket)?) } else { None };
+    let written =
+        if options.secret.is_none() { Some(write_secret(&secret, socket)?) } else { None };
     if let Some(address) = tcp.as_ref().and_then(|tcp| tcp.address()) {
         println!("listening on {address}");
     }

@@ -1,5 +1,6 @@
 //! Commands, and how they are written.
 
+use crate::control;
 use crate::failure::{Failure, Result};
 use crate::words::{Word, split};
 
@@ -32,13 +33,28 @@ pub(crate) enum Command {
         follow: bool,
         lines: usize,
     },
+    /// Lists the workers.
+    Workers,
+    /// A line for `/queen/ctl`.
+    Order(control::Order),
 }
 
+/// The name of every command on files.
+const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
+
 /// Every command's name.
-pub(crate) const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(control::names())
+}
 
 /// The commands, for people.
-pub const COMMAND_HELP: &str = "\
+#[must_use]
+pub fn command_help() -> String {
+    format!("{COMMAND_HELP}\n{}", control::help())
+}
+
+/// The commands on files, for people.
+const COMMAND_HELP: &str = "\
 Commands:
   ls [-l] [PATH]           list a directory (/ without PATH); -l with modes and sizes
   cat PATH...              show files
@@ -99,17 +115,19 @@ impl Command {
             "stat" => Ok(Self::Stat { paths: paths(name, words)? }),
             "echo" => echo(words, target),
             "tail" => tail(words),
-            "help" | "exit" if !words.is_empty() => {
+            "help" | "exit" | control::WORKERS_NAME if !words.is_empty() => {
                 Err(Failure::usage(format!("{name}: takes nothing behind it")))
             }
             "help" => Ok(Self::Help),
             "exit" => Ok(Self::Exit),
+            control::WORKERS_NAME => Ok(Self::Workers),
+            verb if control::has(verb) => Ok(Self::Order(control::order(verb, words)?)),
             option if is_option(option) => {
                 Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
             }
             _ => Err(Failure::usage(format!(
                 "`{name}` is no command; there are {}",
-                NAMES.join(", ")
+                names().collect::<Vec<_>>().join(", ")
             ))),
         }
     }

@@ -1,4 +1,4 @@
-//! The hive's shell: files of a hive listed, read, followed and appended to.
+//! The hive's shell: files of a hive listed, read, followed and appended to, and a queen's commands.
 //!
 //! [`run`] is all of it: it runs one command, a script, or a shell at the terminal, over
 //! connections that `connect` makes, and returns the exit code. `./cohesix run` embeds it with
@@ -13,6 +13,7 @@
 
 mod command;
 mod complete;
+mod control;
 mod failure;
 mod files;
 mod output;
@@ -24,7 +25,7 @@ mod words;
 
 use std::io::{self, BufRead, IsTerminal as _};
 
-pub use command::COMMAND_HELP;
+pub use command::command_help;
 pub use stream::{Stream, tcp, unix};
 
 use command::Command;

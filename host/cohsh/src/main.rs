@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use cohsh::{COMMAND_HELP, FAILED, Input, Options};
+use cohsh::{FAILED, Input, Options, command_help};
 
 /// Where `./cohesix run` serves the hive.
 const SOCKET: &str = "out/hive.sock";
@@ -22,7 +22,7 @@ const USAGE: u8 = 2;
 /// else, which stops at the first line that fails. Exit code 0: done; 1: the hive refused; 2:
 /// wrong usage, or no link to the hive.
 #[derive(Debug, Parser)]
-#[command(name = "cohsh", version, after_help = COMMAND_HELP)]
+#[command(name = "cohsh", version, after_help = command_help())]
 struct Arguments {
     /// The hive's unix socket [default: $COHESIX_SOCKET, else out/hive.sock]
     #[arg(long, value_name = "PATH")]

@@ -1,5 +1,6 @@
 //! The program `cohsh` against the simulator.
 
+mod control;
 mod hive;
 mod program;
 // `setsid`, which makes a pseudo-terminal a program's own, is Linux's.

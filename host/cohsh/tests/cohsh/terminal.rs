@@ -120,6 +120,21 @@ fn tab_completes_commands_and_paths() {
 }
 
 #[test]
+fn tab_completes_a_queens_commands() {
+    let hive = Hive::new();
+    let mut terminal = Terminal::of(&hive);
+    assert!(terminal.line("spa\thea\t--ti\t5").contains("ok\r\n"));
+    // A path is a path behind `bind`, too.
+    assert!(terminal.line("bi\t/wor\t /shadow").contains("ok\r\n"));
+    let log = terminal.line("cat /log/queen.log");
+    assert!(log.contains(r#"{"spawn":"heartbeat","ticks":5}"#), "{log}");
+    assert!(log.contains(r#"{"bind":{"from":"/worker","to":"/shadow"}}"#), "{log}");
+    assert!(terminal.line("kill 7").contains("must be a worker like"));
+    terminal.types("exit\r");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
 fn control_c_ends_the_command_and_not_the_shell() {
     let hive = Hive::new();
     hive.append(b"first\n");

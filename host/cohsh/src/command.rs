@@ -48,6 +48,7 @@ Commands:
   stat PATH...             show what files are
   help                     show this
   exit                     end (so does Ctrl-D)
+  ticket mint|show ...     mint and show tickets: `cohsh ticket --help`; from another shell only
 
 Quotes ('...', \"...\") and backslashes work as in a shell; # starts a comment; there are no
 variables. From another shell quote the arrow: cohsh echo TEXT '>' PATH, or cohsh echo TEXT /PATH,
@@ -104,6 +105,9 @@ impl Command {
             }
             "help" => Ok(Self::Help),
             "exit" => Ok(Self::Exit),
+            "ticket" => {
+                Err(Failure::usage("ticket: from another shell only: `cohsh ticket --help`"))
+            }
             option if is_option(option) => {
                 Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
             }
@@ -256,6 +260,7 @@ mod tests {
             ("tail -n x a", "-n takes a number"),
             ("tail a b", "one path"),
             ("help me", "nothing behind it"),
+            ("ticket mint", "from another shell only"),
             ("cat 'a", "quote is not closed"),
         ] {
             let failure = Command::of_line(line).expect_err(line);

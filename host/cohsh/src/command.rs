@@ -64,6 +64,7 @@ Commands:
   stat PATH...             show what files are
   help                     show this
   exit                     end (so does Ctrl-D)
+  ticket mint|show ...     mint and show tickets: `cohsh ticket --help`; from another shell only
 
 Quotes ('...', \"...\") and backslashes work as in a shell; # starts a comment; there are no
 variables. From another shell quote the arrow: cohsh echo TEXT '>' PATH, or cohsh echo TEXT /PATH,
@@ -122,6 +123,9 @@ impl Command {
             "exit" => Ok(Self::Exit),
             control::WORKERS_NAME => Ok(Self::Workers),
             verb if control::has(verb) => Ok(Self::Order(control::order(verb, words)?)),
+            "ticket" => {
+                Err(Failure::usage("ticket: from another shell only: `cohsh ticket --help`"))
+            }
             option if is_option(option) => {
                 Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
             }
@@ -274,6 +278,7 @@ mod tests {
             ("tail -n x a", "-n takes a number"),
             ("tail a b", "one path"),
             ("help me", "nothing behind it"),
+            ("ticket mint", "from another shell only"),
             ("cat 'a", "quote is not closed"),
         ] {
             let failure = Command::of_line(line).expect_err(line);

@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
                 let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
                     .map_err(|error| Failure::no_link(&error.into()))?;
                 stream.set_patience(patience);
-                Client::attach(stream, &self.who)?
+                Client::attach(stream, &self.who).map_err(Failure::attach)?
             }
         };
         Ok(self.hive.insert(hive))

@@ -82,7 +82,7 @@ impl Hive {
     /// The program.
     pub fn bare() -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_cohsh"));
-        program.env_remove("COHESIX_SOCKET").stdin(Stdio::null());
+        program.env_remove("COHESIX_SOCKET").env_remove("COHSH_TICKET_FILE").stdin(Stdio::null());
         program
     }
 

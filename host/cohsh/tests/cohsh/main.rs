@@ -3,6 +3,7 @@
 mod control;
 mod hive;
 mod program;
+mod ticket;
 // `setsid`, which makes a pseudo-terminal a program's own, is Linux's.
 #[cfg(target_os = "linux")]
 mod terminal;

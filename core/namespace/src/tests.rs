@@ -95,7 +95,8 @@ fn files_say_what_they_know() {
     let (mut tree, session) = attached();
     assert_eq!(cat(&mut tree, session, "/proc/boot"), "Cohesix 0.1.0\nkernel: a test\n");
     assert_eq!(cat(&mut tree, session, "/proc/mem"), "free: 7\n");
-    let sessions = "session=0 connection=1 role=queen user=me\n";
+    let sessions = "session=0 connection=1 open=1   operations=0          fids=0   frames=0          \
+                    in=0            out=0            errors=0        role=queen user=me\n";
     assert_eq!(cat(&mut tree, session, "/proc/sessions"), sessions);
     assert_eq!(find(&mut tree, session, "/proc/nothing"), Err(Error::NotFound));
 }

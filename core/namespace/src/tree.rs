@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use secure9p_codec::{Name, Qid};
 use secure9p_core::{
-    Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
-    Write,
+    Access, AccessPolicy, ConnectionId, Counters, Entry, Error, FileName, Found, OpenMode, Read,
+    Stat, Tree, Write,
 };
 
 use crate::control::{Refusal, Writer};
@@ -150,7 +150,7 @@ impl<H: Host> AccessPolicy for Namespace<H> {
     type Node = Node;
 
     fn allow(&mut self, session: SessionId, node: Node, access: Access) -> Result<(), Error> {
-        policy::allow(self.sessions.role(session)?, node, access)
+        policy::allow(self.sessions.operation(session)?, node, access)
     }
 }
 
@@ -176,6 +176,10 @@ impl<H: Host> Tree for Namespace<H> {
         self.sessions.remove(session);
     }
 
+    fn served(&mut self, connection: ConnectionId, counters: &Counters, fids: usize) {
+        self.sessions.served(connection, counters, fids);
+    }
+
     fn walk(
         &mut self,
         session: SessionId,
@@ -196,7 +200,8 @@ impl<H: Host> Tree for Namespace<H> {
         Ok(self.describe(role, node))
     }
 
-    fn open(&mut self, _: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+    fn open(&mut self, session: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+        self.sessions.opened(session)?;
         match node {
             Node::QueenLog => Ok(Open::Window(self.log.start())),
             // A reader of events hears of what happens from now on.
@@ -274,7 +279,8 @@ impl<H: Host> Tree for Namespace<H> {
         }
     }
 
-    fn close(&mut self, _: SessionId, node: Node, open: Open) {
+    fn close(&mut self, session: SessionId, node: Node, open: Open) {
+        self.sessions.closed(session);
         match (node, open) {
             (Node::Events, _) => self.listeners = self.listeners.saturating_sub(1),
             (_, Open::Control(writer)) => self.end_control(writer),

@@ -112,7 +112,7 @@ impl World for Hive {
         let lines = sessions.iter().filter(|byte| **byte == b'\n').count();
         assert_eq!(lines, 1, "a session is left: {}", String::from_utf8_lossy(&sessions));
         static FRESH: OnceLock<usize> = OnceLock::new();
-        let fresh = *FRESH.get_or_init(|| look(&mut Hive::new(Machine)).2);
+        let fresh = *FRESH.get_or_init(|| look(&mut Box::new(Hive::new(Machine))).2);
         assert_eq!(writers, fresh, "an open /queen/ctl is left");
     }
 }

@@ -106,6 +106,8 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
             ops: claims.budget.ops.filter(|_| worker.is_none()),
             charged: self.turn.frame,
             last: 0,
+            operations: 0,
+            open: 0,
         };
         let id = self.sessions.add(session).map_err(|_| Refusal::Busy)?;
         self.start(id, attach, &claims).inspect_err(|_| {

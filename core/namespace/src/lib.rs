@@ -33,6 +33,7 @@ mod nodes;
 mod policy;
 mod sessions;
 pub mod text;
+mod traffic;
 mod tree;
 mod view;
 mod window;

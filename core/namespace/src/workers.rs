@@ -96,15 +96,16 @@ impl Place {
         spend(&mut self.ops)
     }
 
-    /// Writes how it is and what it may still spend.
+    /// Writes how it is and what it may still spend. Numbers that go down are followed by blanks
+    /// up to a fixed width: what is read in pieces must not tear.
     fn write(&self, worker: WorkerId, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         let Self { spawn: Spawn { kind, period_ms, budget }, ticks, ops, .. } = self;
         let end = self.started.saturating_add(Duration::from_secs(budget.ttl_s.into()));
         let ttl = end.saturating_sub(now).as_secs();
         writeln!(
             text,
-            "{worker} kind={} period_ms={period_ms} ticks_left={ticks} ops_left={ops} \
-             ttl_left_s={ttl}",
+            "{worker} kind={} period_ms={period_ms} ticks_left={ticks:<10} ops_left={ops:<10} \
+             ttl_left_s={ttl:<8}",
             kind.name()
         )
     }
@@ -159,9 +160,8 @@ impl Living {
         if !is_own(connection) {
             return None;
         }
-        let place = connection.0 as u8;
-        let number = *self.numbers.get(usize::from(place))?;
-        let worker = WorkerId { place, number };
+        let number = *self.numbers.get(place_of(connection))?;
+        let worker = WorkerId { place: place_of(connection) as u8, number };
         (number != 0 && worker.connection() == connection).then_some(worker)
     }
 
@@ -177,6 +177,11 @@ impl Living {
 /// Whether this is some worker's connection, living or not.
 pub const fn is_own(connection: ConnectionId) -> bool {
     connection.0 & OWN != 0
+}
+
+/// The place of the worker whose connection this is.
+pub const fn place_of(connection: ConnectionId) -> usize {
+    (connection.0 & 0xff) as usize
 }
 
 /// Every worker that lives.

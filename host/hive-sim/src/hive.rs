@@ -51,7 +51,8 @@ impl Place {
 /// What the lock is around.
 #[derive(Debug)]
 pub(crate) struct State {
-    tree: Tree,
+    /// Not in place: it is large, and so moves once on its way from the stack.
+    tree: Box<Tree>,
     places: [Option<Place>; MAX_CONNECTIONS],
     clock: Clock,
     /// Number of the next connection.
@@ -149,7 +150,7 @@ impl Hive {
             let facts = Facts::new(started, visitor::MEMORY, limits, staff);
             let room = iter::repeat_with(namespace::Place::new).take(workers).collect();
             let places = [const { None }; MAX_CONNECTIONS];
-            let tree = Tree::new(facts, checks, room);
+            let tree = Box::new(Tree::new(facts, checks, room));
             let clock = Clock::new(started);
             Self(Mutex::new(State { tree, places, clock, next: 1, doors: 1 }))
         });

@@ -33,8 +33,11 @@ fn files_say_what_they_know() {
     assert_eq!(cat("/proc/sched"), "nine-door priority=200\n");
     assert_eq!(cat("/queen/last"), "");
     let (sessions, own) = (cat("/proc/sessions"), cat("/proc/self"));
-    assert!(own.starts_with("role=queen ticket=") && own.ends_with(" ttl_left_s=3600 user=me\n"));
-    assert_eq!(sessions, format!("session=0 connection=1 {own}"));
+    assert!(own.starts_with("role=queen ticket="), "{own}");
+    assert!(own.ends_with(" ttl_left_s=3600       user=me\n"), "{own}");
+    let counted = "open=1   operations=33         fids=0   frames=0          in=0            \
+                   out=0            errors=0        ";
+    assert_eq!(sessions, format!("session=0 connection=1 {counted}{own}"));
     assert_eq!(world.find(queen, "/proc/nothing"), Err(Error::NotFound));
 }
 
@@ -51,8 +54,8 @@ fn a_workers_files_come_and_go_with_it() {
     assert_eq!(world.append(own, "/worker/worker-1/telemetry", b"two\n"), Ok(Write::Done(4)));
     assert_eq!(world.cat(queen, "/worker/worker-1/telemetry").as_deref(), Ok("one\ntwo\n"));
     assert_eq!(world.cat(own, "/worker/self/telemetry").as_deref(), Ok("one\ntwo\n"));
-    let sched = "nine-door priority=200\nworker-1 kind=heartbeat period_ms=500 ticks_left=5 \
-                 ops_left=82 ttl_left_s=60\n";
+    let sched = "nine-door priority=200\nworker-1 kind=heartbeat period_ms=500 ticks_left=5          \
+                 ops_left=82         ttl_left_s=60      \n";
     assert_eq!(world.cat(queen, "/proc/sched").as_deref(), Ok(sched));
     let node = world.find(queen, "/worker/worker-1/telemetry").expect("there");
     let directory = world.find(queen, "/worker/worker-1").expect("there");

@@ -128,7 +128,9 @@ fn sessions_run_out_for_their_connection_only(hive: &Hive) {
         for client in &mut greedy {
             for fid in 1..100 {
                 let (fid, afid, n_uname) = (Fid(fid), Fid::NONE, secure9p_codec::UserId::NONE);
-                let attach = Request::Attach { fid, afid, uname: "greedy", aname: "", n_uname };
+                let aname = client.ticket().to_owned();
+                let uname = "greedy";
+                let attach = Request::Attach { fid, afid, uname, aname: &aname, n_uname };
                 if !matches!(client.ask(&attach).reply(), Reply::Attach { .. }) {
                     break;
                 }

@@ -120,7 +120,7 @@ impl Hive {
     /// The program, told where this hive is and with a queen's ticket.
     pub fn program(&self) -> Command {
         let mut program = Self::bare();
-        program.arg("--socket").arg(self.socket()).arg("--ticket-file").arg(self.ticket());
+        program.arg("--socket").arg(self.socket()).env("COHSH_TICKET_FILE", self.ticket());
         program
     }
 

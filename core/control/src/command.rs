@@ -72,7 +72,7 @@ pub struct Lease<'a> {
     pub streams: u16,
     /// Seconds that it lasts.
     pub ttl_s: u32,
-    /// Which lease goes first.
+    /// Priority among leases.
     pub priority: Option<u8>,
 }
 

@@ -268,7 +268,7 @@ const LEASE: &[Field] = &[
         .help("seconds that the lease lasts"),
     field(Key::Priority, "priority", number(limits::PRIORITY), "--priority")
         .optional()
-        .help("which lease goes first"),
+        .help("priority among leases"),
 ];
 
 /// Every command, in order of [`Kind`].
@@ -356,8 +356,7 @@ pub static TABLE: [Form; 7] = [
         fields: &[field(
             Key::Revoke,
             "revoke",
-            Object(&[field(Key::Ticket, "ticket", Ticket, "NAME")
-                .help("the ticket's name, which cohsh ticket show tells")]),
+            Object(&[field(Key::Ticket, "ticket", Ticket, "NAME").help("the ticket's name")]),
             "",
         )
         .help("a ticket")],

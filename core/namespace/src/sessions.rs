@@ -1,4 +1,18 @@
-//! Who is attached.
+//! Who is attached, and the text of `/proc/sessions`: a line for each session,
+//!
+//! ```text
+//! session=0 connection=7 open=1   operations=12         fids=3   frames=9          in=230 …
+//!   … out=4100         errors=0        ticket=0123456789abcdef ttl_left_s=3600       …
+//!   … role=queen user=ada
+//! ```
+//!
+//! (one line here broken in three). `open` (files open) and `operations` (what the policy was
+//! asked) are the session's own. `fids`, `frames` and `in` (requests and their bytes), `out` (bytes
+//! of replies) and `errors` are its connection's, for a frame does not say whose it is; they count
+//! from the connection's start up to the request before the one that reads them. `worker` is there
+//! for a worker's sessions, `ttl_left_s` and `ops_left` where the ticket limits them. Numbers are
+//! followed by blanks up to a fixed width: they move with every read, and what is read in pieces
+//! must not tear. The user's name comes last, without blanks and cut to 32 bytes.
 //!
 //! Connections of the host share places; each worker has one of its own, for its own connection,
 //! so that however many attach from outside every worker gets in, and is found at once.
@@ -7,12 +21,13 @@ use core::fmt;
 use core::time::Duration;
 
 use heapless::String;
-use secure9p_core::{ConnectionId, Error};
+use secure9p_core::{ConnectionId, Counters, Error};
 use ticket::{Claims, Role, TicketId};
 
 use crate::mounts::Mounts;
 use crate::nodes::Node;
 use crate::policy::Who;
+use crate::traffic::Traffic;
 use crate::workers::{MAX_WORKERS, WorkerId, is_own};
 
 /// Most sessions of connections of the host at the same time.
@@ -80,6 +95,10 @@ pub struct Session {
     pub charged: u32,
     /// Number of the worker that it spawned last; 0 for none.
     pub last: u32,
+    /// What the policy was asked.
+    pub operations: u64,
+    /// Files open.
+    pub open: u32,
 }
 
 /// What somebody calls itself. Nothing in it moves a cursor or separates fields.
@@ -109,17 +128,17 @@ impl Session {
     /// Writes what it is, without a line end.
     pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         let Self { who, user, origin, expires, ops, .. } = self;
-        write!(text, "role={} ticket={}", who.role, origin.id)?;
+        write!(text, "ticket={}", origin.id)?;
         if let Some(worker) = who.worker {
             write!(text, " worker={worker}")?;
         }
         if let Some(expires) = expires {
-            write!(text, " ttl_left_s={}", expires.saturating_sub(now).as_secs())?;
+            write!(text, " ttl_left_s={:<10}", expires.saturating_sub(now).as_secs())?;
         }
         if let Some(ops) = ops {
-            write!(text, " ops_left={ops}")?;
+            write!(text, " ops_left={ops:<10}")?;
         }
-        write!(text, " user={user}")
+        write!(text, " role={} user={user}", who.role)
     }
 }
 
@@ -149,6 +168,7 @@ pub struct Sessions {
     own: [Place; MAX_WORKERS],
     /// No session ends by itself before this.
     deadline: Option<Duration>,
+    traffic: Traffic,
 }
 
 impl Sessions {
@@ -158,17 +178,19 @@ impl Sessions {
             mounts: [const { Mounts::new() }; MAX_SESSIONS],
             own: [Place::EMPTY; MAX_WORKERS],
             deadline: None,
+            traffic: Traffic::new(),
         }
     }
 
     /// Lets somebody in.
     pub fn add(&mut self, session: Session) -> Result<SessionId, Error> {
-        let expires = session.expires;
+        let (expires, connection) = (session.expires, session.connection);
         let id = match session.who.worker {
             Some(worker) if is_own(session.connection) => self.add_own(worker, session)?,
             _ => self.add_other(session)?,
         };
         self.deadline = earlier(self.deadline, expires);
+        self.traffic.enter(connection);
         Ok(id)
     }
 
@@ -234,14 +256,37 @@ impl Sessions {
 
     /// The session is over. It is returned if it was not already.
     pub fn remove(&mut self, id: SessionId) -> Option<Session> {
-        self.place_mut(id).and_then(|place| place.session.take())
+        let session = self.place_mut(id).and_then(|place| place.session.take())?;
+        self.traffic.leave(session.connection);
+        Some(session)
+    }
+
+    /// The session has one more file open.
+    pub fn opened(&mut self, id: SessionId) -> Result<(), Error> {
+        let session = self.get_mut(id)?;
+        session.open = session.open.saturating_add(1);
+        Ok(())
+    }
+
+    /// The session has one file less open.
+    pub fn closed(&mut self, id: SessionId) {
+        if let Ok(session) = self.get_mut(id) {
+            session.open = session.open.saturating_sub(1);
+        }
+    }
+
+    /// What a connection tells of itself.
+    pub fn served(&mut self, connection: ConnectionId, counters: &Counters, fids: usize) {
+        self.traffic.served(connection, counters, fids);
     }
 
     /// Ends every session of a worker that is gone.
     pub fn remove_worker(&mut self, worker: WorkerId) {
         let own = self.own.get_mut(usize::from(worker.place));
         for place in own.into_iter().chain(&mut self.places) {
-            place.session.take_if(|session| session.who.worker == Some(worker));
+            if let Some(over) = place.session.take_if(|other| other.who.worker == Some(worker)) {
+                self.traffic.leave(over.connection);
+            }
         }
     }
 
@@ -280,12 +325,21 @@ impl Sessions {
     /// Writes a line for each.
     pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         for (id, session) in self.all() {
+            let Session { connection, operations, open, .. } = session;
             write!(text, "session={id} ")?;
-            if is_own(session.connection) {
+            if is_own(*connection) {
                 write!(text, "connection=own ")?;
             } else {
-                write!(text, "connection={} ", session.connection.0)?;
+                write!(text, "connection={} ", connection.0)?;
             }
+            let (counters, fids) = match self.traffic.of(*connection) {
+                Some(seat) => (seat.counters, seat.fids),
+                None => (Counters::default(), 0),
+            };
+            let Counters { frames, bytes_in, bytes_out, errors, .. } = counters;
+            write!(text, "open={open:<3} operations={operations:<10} fids={fids:<3} ")?;
+            write!(text, "frames={frames:<10} in={bytes_in:<12} out={bytes_out:<12} ")?;
+            write!(text, "errors={errors:<8} ")?;
             session.write(now, text)?;
             text.write_char('\n')?;
         }

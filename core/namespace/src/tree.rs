@@ -6,12 +6,12 @@ use core::time::Duration;
 
 use secure9p_codec::{Name, Qid};
 use secure9p_core::{
-    Access, AccessPolicy, ConnectionId, Entry, Error, Found, OpenMode, Read, Stat, Tree, Turn,
-    Write,
+    Access, AccessPolicy, ConnectionId, Counters, Entry, Error, Found, OpenMode, Read, Stat, Tree,
+    Turn, Write,
 };
 
 use crate::host::{Host, Reason};
-use crate::joiner::Writer;
+use crate::joiner::{Line, Writer};
 use crate::nodes::{File, Fixed, Kind, Node};
 use crate::sessions::SessionId;
 use crate::text::{Count, Slice};
@@ -38,7 +38,7 @@ impl From<window::Error> for Error {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     fn found(&mut self, node: Node) -> Found<Node> {
         let kind = match node.file.kind() {
             Kind::Directory => Qid::DIRECTORY,
@@ -151,12 +151,13 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> AccessPolicy for Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> AccessPolicy for Namespace<H, P, L> {
     type Session = SessionId;
     type Node = Node;
 
     fn allow(&mut self, id: SessionId, node: Node, access: Access) -> Result<(), Error> {
-        let session = self.sessions.get(id)?;
+        let session = self.sessions.get_mut(id)?;
+        session.operations = session.operations.wrapping_add(1);
         let who = session.who;
         if session.expires.is_some_and(|end| end <= self.host.now()) {
             return Err(Error::Closed);
@@ -169,7 +170,7 @@ impl<H: Host, P: BorrowMut<[Place]>> AccessPolicy for Namespace<H, P> {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Tree for Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H, P, L> {
     type Open = Open;
 
     fn turn(&mut self, connection: ConnectionId, turn: Turn) {
@@ -197,6 +198,10 @@ impl<H: Host, P: BorrowMut<[Place]>> Tree for Namespace<H, P> {
         self.sessions.remove(session);
     }
 
+    fn served(&mut self, connection: ConnectionId, counters: &Counters, fids: usize) {
+        self.sessions.served(connection, counters, fids);
+    }
+
     fn walk(
         &mut self,
         session: SessionId,
@@ -211,7 +216,8 @@ impl<H: Host, P: BorrowMut<[Place]>> Tree for Namespace<H, P> {
         self.describe(session, node)
     }
 
-    fn open(&mut self, _: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+    fn open(&mut self, session: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+        self.sessions.opened(session)?;
         match node.file {
             File::Fixed(Fixed::QueenLog) => Ok(Open::Window(self.log.start())),
             File::Telemetry(worker) => Ok(Open::Window(self.worker(worker)?.telemetry().start())),
@@ -296,7 +302,8 @@ impl<H: Host, P: BorrowMut<[Place]>> Tree for Namespace<H, P> {
         }
     }
 
-    fn close(&mut self, _: SessionId, node: Node, open: Open) {
+    fn close(&mut self, session: SessionId, node: Node, open: Open) {
+        self.sessions.closed(session);
         match (node.file, open) {
             (File::Fixed(Fixed::Events), _) => self.listeners = self.listeners.saturating_sub(1),
             (_, Open::Control(writer)) => self.end_control(writer),

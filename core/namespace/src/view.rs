@@ -166,7 +166,7 @@ impl View<'_> {
         }
         let mut from = usize::try_from(place.saturating_sub(WORKERS)).ok()?;
         loop {
-            let worker = self.living.from_place(from)?;
+            let worker = self.living.next_from(from)?;
             let node = directory.beside(File::Worker(worker));
             if self.is_listed(directory, node) {
                 return Some((node, behind(worker)));

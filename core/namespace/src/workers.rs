@@ -96,15 +96,16 @@ impl Place {
         spend(&mut self.ops)
     }
 
-    /// Writes how it is and what it may still spend.
+    /// Writes how it is and what it may still spend. Numbers that go down are followed by blanks
+    /// up to a fixed width: what is read in pieces must not tear.
     fn write(&self, worker: WorkerId, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         let Self { spawn: Spawn { kind, period_ms, budget }, ticks, ops, .. } = self;
         let end = self.started.saturating_add(Duration::from_secs(budget.ttl_s.into()));
         let ttl = end.saturating_sub(now).as_secs();
         writeln!(
             text,
-            "{worker} kind={} period_ms={period_ms} ticks_left={ticks} ops_left={ops} \
-             ttl_left_s={ttl}",
+            "{worker} kind={} period_ms={period_ms} ticks_left={ticks:<10} ops_left={ops:<10} \
+             ttl_left_s={ttl:<8}",
             kind.name()
         )
     }
@@ -159,14 +160,13 @@ impl Living {
         if !is_own(connection) {
             return None;
         }
-        let place = connection.0 as u8;
-        let number = *self.numbers.get(usize::from(place))?;
-        let worker = WorkerId { place, number };
+        let number = *self.numbers.get(place_of(connection))?;
+        let worker = WorkerId { place: place_of(connection) as u8, number };
         (number != 0 && worker.connection() == connection).then_some(worker)
     }
 
     /// The first worker in this place or a later one.
-    pub fn from_place(&self, place: usize) -> Option<WorkerId> {
+    pub fn next_from(&self, place: usize) -> Option<WorkerId> {
         let rest = self.numbers.get(place..)?;
         let found = rest.iter().position(|number| *number != 0)?;
         let (place, number) = ((place + found) as u8, *rest.get(found)?);
@@ -177,6 +177,11 @@ impl Living {
 /// Whether this is some worker's connection, living or not.
 pub const fn is_own(connection: ConnectionId) -> bool {
     connection.0 & OWN != 0
+}
+
+/// The place of the worker whose connection this is.
+pub const fn place_of(connection: ConnectionId) -> usize {
+    (connection.0 & 0xff) as usize
 }
 
 /// Every worker that lives.
@@ -246,7 +251,7 @@ impl<P: BorrowMut<[Place]>> Workers<P> {
     /// Writes a line for each.
     pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         let mut next = 0;
-        while let Some(worker) = self.living.from_place(next) {
+        while let Some(worker) = self.living.next_from(next) {
             if let Some(place) = self.place(worker) {
                 place.write(worker, now, text)?;
             }
@@ -322,11 +327,11 @@ mod tests {
         }
         let mut found = Vec::new();
         let mut next = 0;
-        while let Some(worker) = workers.living().from_place(next) {
+        while let Some(worker) = workers.living().next_from(next) {
             found.push((worker.place, worker.number));
             next = usize::from(worker.place) + 1;
         }
         assert_eq!(found, [(0, 2), (3, 1), (8, 3)]);
-        assert_eq!(workers.living().from_place(MAX_WORKERS), None);
+        assert_eq!(workers.living().next_from(MAX_WORKERS), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Files of a server: walked to, opened, read and written.
 
+use std::fmt;
 use std::io::{Read, Write};
 
 use secure9p_codec::{
@@ -37,12 +38,19 @@ impl Mode {
 }
 
 /// Who attaches, and to which tree: attach(5).
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Who {
     /// The user.
     pub uname: String,
     /// The tree; "" is the server's own.
     pub aname: String,
+}
+
+impl fmt::Debug for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Either name may hold a ticket.
+        f.debug_struct("Who").finish_non_exhaustive()
+    }
 }
 
 /// A file that was walked to. Given back with [`Client::clunk`]; dropped without, its fid stays in

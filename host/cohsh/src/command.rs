@@ -1,5 +1,6 @@
 //! Commands, and how they are written.
 
+use crate::control;
 use crate::failure::{Failure, Result};
 use crate::words::{Word, split};
 
@@ -32,13 +33,28 @@ pub(crate) enum Command {
         follow: bool,
         lines: usize,
     },
+    /// Lists the workers.
+    Workers,
+    /// A line for `/queen/ctl`.
+    Order(control::Order),
 }
 
+/// The name of every command on files.
+const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
+
 /// Every command's name.
-pub(crate) const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(control::names())
+}
 
 /// The commands, for people.
-pub const COMMAND_HELP: &str = "\
+#[must_use]
+pub fn command_help() -> String {
+    format!("{COMMAND_HELP}\n{}", control::help())
+}
+
+/// The commands on files, for people.
+const COMMAND_HELP: &str = "\
 Commands:
   ls [-l] [PATH]           list a directory (/ without PATH); -l with modes and sizes
   cat PATH...              show files
@@ -48,6 +64,7 @@ Commands:
   stat PATH...             show what files are
   help                     show this
   exit                     end (so does Ctrl-D)
+  ticket mint|show ...     mint and show tickets: `cohsh ticket --help`; from another shell only
 
 Quotes ('...', \"...\") and backslashes work as in a shell; # starts a comment; there are no
 variables. From another shell quote the arrow: cohsh echo TEXT '>' PATH, or cohsh echo TEXT /PATH,
@@ -99,17 +116,22 @@ impl Command {
             "stat" => Ok(Self::Stat { paths: paths(name, words)? }),
             "echo" => echo(words, target),
             "tail" => tail(words),
-            "help" | "exit" if !words.is_empty() => {
+            "help" | "exit" | control::WORKERS_NAME if !words.is_empty() => {
                 Err(Failure::usage(format!("{name}: takes nothing behind it")))
             }
             "help" => Ok(Self::Help),
             "exit" => Ok(Self::Exit),
+            control::WORKERS_NAME => Ok(Self::Workers),
+            verb if control::has(verb) => Ok(Self::Order(control::order(verb, words)?)),
+            "ticket" => {
+                Err(Failure::usage("ticket: from another shell only: `cohsh ticket --help`"))
+            }
             option if is_option(option) => {
                 Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
             }
             _ => Err(Failure::usage(format!(
                 "`{name}` is no command; there are {}",
-                NAMES.join(", ")
+                names().collect::<Vec<_>>().join(", ")
             ))),
         }
     }
@@ -256,6 +278,7 @@ mod tests {
             ("tail -n x a", "-n takes a number"),
             ("tail a b", "one path"),
             ("help me", "nothing behind it"),
+            ("ticket mint", "from another shell only"),
             ("cat 'a", "quote is not closed"),
         ] {
             let failure = Command::of_line(line).expect_err(line);

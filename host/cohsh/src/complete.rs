@@ -9,9 +9,10 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use crate::command::NAMES;
+use crate::command::names;
+use crate::control::{self, Offer};
 use crate::session::Session;
-use crate::words::{escape, last};
+use crate::words::{Word, escape, last, split};
 
 /// Completes with what the session sees.
 pub(crate) struct Completion<'a, 's>(pub &'a RefCell<Session<'s>>);
@@ -30,6 +31,26 @@ impl Completer for Completion<'_, '_> {
         if first {
             return Ok((start, commands(&word)));
         }
+        let before = split(before.get(..start).unwrap_or_default()).unwrap_or_default();
+        let texts = before.into_iter().filter_map(|word| match word {
+            Word::Text(text) => Some(text),
+            Word::Arrow => None,
+        });
+        match control::offer(&texts.collect::<Vec<_>>(), &word) {
+            Some(Offer::Words(words)) => Ok((start, words.iter().map(|word| pair(word)).collect())),
+            Some(Offer::Names(directory)) => {
+                let entries = self.0.borrow_mut().entries(directory);
+                let fitting = entries.iter().filter(|entry| entry.name.starts_with(&word));
+                Ok((start, fitting.map(|entry| pair(&escape(&entry.name))).collect()))
+            }
+            Some(Offer::Paths) | None => Ok((start, self.paths(&word))),
+        }
+    }
+}
+
+impl Completion<'_, '_> {
+    /// Paths that begin so.
+    fn paths(&self, word: &str) -> Vec<Pair> {
         let (directory, name) = word.split_at(word.rfind('/').map_or(0, |slash| slash + 1));
         let entries = self.0.borrow_mut().entries(directory);
         let fitting = entries.iter().filter(|entry| entry.name.starts_with(name));
@@ -40,13 +61,17 @@ impl Completer for Completion<'_, '_> {
                 replacement: escape(&format!("{directory}{}", entry.name)) + end,
             }
         });
-        Ok((start, pairs.collect()))
+        pairs.collect()
     }
 }
 
 fn commands(start: &str) -> Vec<Pair> {
-    let fitting = NAMES.iter().filter(|name| name.starts_with(start));
-    fitting.map(|name| Pair { display: (*name).into(), replacement: format!("{name} ") }).collect()
+    names().filter(|name| name.starts_with(start)).map(pair).collect()
+}
+
+/// A word that is whole.
+fn pair(word: &str) -> Pair {
+    Pair { display: word.into(), replacement: format!("{word} ") }
 }
 
 impl Hinter for Completion<'_, '_> {

@@ -22,8 +22,14 @@ pub(crate) struct Failure {
 enum Cause {
     /// The command makes no sense; the text says what would.
     Usage(String),
+    /// It is refused here, for the hive would refuse it.
+    Refused(String),
+    /// The results have said it.
+    Told,
     /// The hive refuses, or the connection does not work.
     Client(Error),
+    /// The same, before there was anything to work with.
+    Attach(Error),
     /// There is no connection; the text says what to do.
     NoLink(String),
     /// The results cannot be written.
@@ -37,6 +43,21 @@ impl Failure {
 
     pub fn no_link(error: &anyhow::Error) -> Self {
         Self { cause: Cause::NoLink(format!("{error:#}")), path: None }
+    }
+
+    /// Refused without asking the hive.
+    pub fn refused_here(text: impl Into<String>) -> Self {
+        Self { cause: Cause::Refused(text.into()), path: None }
+    }
+
+    /// Refused, and the results say why.
+    pub fn told() -> Self {
+        Self { cause: Cause::Told, path: None }
+    }
+
+    /// The hive does not let this user in.
+    pub fn attach(error: Error) -> Self {
+        Self { cause: Cause::Attach(error), path: None }
     }
 
     /// Of the hive's refusals.
@@ -55,15 +76,22 @@ impl Failure {
 
     /// The hive's number for it, where the hive refused.
     pub fn errno(&self) -> Option<Errno> {
-        match self.cause {
-            Cause::Client(Error::Refused(errno)) => Some(errno),
+        match self.client()? {
+            Error::Refused(errno) => Some(*errno),
+            _ => None,
+        }
+    }
+
+    fn client(&self) -> Option<&Error> {
+        match &self.cause {
+            Cause::Client(error) | Cause::Attach(error) => Some(error),
             _ => None,
         }
     }
 
     /// The user asked for it.
     pub fn is_interruption(&self) -> bool {
-        matches!(self.cause, Cause::Client(Error::Interrupted))
+        matches!(self.client(), Some(Error::Interrupted))
     }
 
     /// Whether whoever reads the results has gone, which is no news to anybody.
@@ -71,19 +99,29 @@ impl Failure {
         matches!(&self.cause, Cause::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Whether nothing more is to be said.
+    pub fn is_told(&self) -> bool {
+        matches!(self.cause, Cause::Told)
+    }
+
     pub fn ends_connection(&self) -> bool {
-        matches!(&self.cause, Cause::Client(error) if error.ends_connection())
+        self.client().is_some_and(Error::ends_connection)
     }
 
     /// The exit code that tells it.
     pub fn code(&self) -> i32 {
-        if self.errno().is_some() { REFUSED } else { FAILED }
+        let here = matches!(self.cause, Cause::Refused(_) | Cause::Told);
+        if here || self.errno().is_some() { REFUSED } else { FAILED }
     }
 
     /// What to do next.
     fn advice(&self) -> Option<&'static str> {
-        let Cause::Client(error) = &self.cause else { return None };
-        match error {
+        match self.client()? {
+            Error::Refused(Errno::EACCES | Errno::EPERM)
+                if matches!(self.cause, Cause::Attach(_)) =>
+            {
+                Some("give a valid ticket by --ticket-file FILE; `cohsh ticket mint` makes one")
+            }
             Error::Refused(errno) => Some(advice(*errno)),
             Error::Path(_) => Some("correct the path"),
             Error::Interrupted => None,
@@ -131,8 +169,9 @@ impl fmt::Display for Failure {
             write!(f, "{path}: ")?;
         }
         match &self.cause {
-            Cause::Usage(text) | Cause::NoLink(text) => f.write_str(text),
-            Cause::Client(error) => error.fmt(f),
+            Cause::Usage(text) | Cause::NoLink(text) | Cause::Refused(text) => f.write_str(text),
+            Cause::Told => f.write_str("refused"),
+            Cause::Client(error) | Cause::Attach(error) => error.fmt(f),
             Cause::Output(error) => {
                 write!(f, "cannot write the results: {error}; send stdout elsewhere")
             }

@@ -162,8 +162,30 @@ fn read_all(hive: &mut Hive, file: &File, mut take: impl FnMut(&[u8]) -> Result<
     }
 }
 
-/// Appends `text` to a file, in one message: the hive takes it as a whole or not at all.
+/// What a file holds, all of it.
+pub(crate) fn read_whole(hive: &mut Hive, path: &str) -> Result<Vec<u8>> {
+    hive.with_file(path, |hive, file| {
+        open(hive, file)?;
+        let mut whole = Vec::new();
+        read_all(hive, file, |bytes| {
+            whole.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        Ok(whole)
+    })
+}
+
+/// Appends `text` to a file and says that it did.
 pub(crate) fn append(hive: &mut Hive, path: &str, text: &[u8], output: &mut Output) -> Result<()> {
+    append_whole(hive, path, text)?;
+    if output.is_json() {
+        return output.object(&json!({ "path": path, "written": text.len() }));
+    }
+    Ok(())
+}
+
+/// Appends `text` to a file, in one message: the hive takes it as a whole or not at all.
+pub(crate) fn append_whole(hive: &mut Hive, path: &str, text: &[u8]) -> Result<()> {
     let limit = hive.io_size() as usize;
     if text.len() > limit {
         let length = text.len();
@@ -180,9 +202,6 @@ pub(crate) fn append(hive: &mut Hive, path: &str, text: &[u8], output: &mut Outp
             "only {written} of {length} bytes were taken: see what the file holds now"
         ))
         .at(path));
-    }
-    if output.is_json() {
-        return output.object(&json!({ "path": path, "written": written }));
     }
     Ok(())
 }

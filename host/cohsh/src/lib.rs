@@ -1,4 +1,4 @@
-//! The hive's shell: files of a hive listed, read, followed and appended to.
+//! The hive's shell: files of a hive listed, read, followed and appended to, and a queen's commands.
 //!
 //! [`run`] is all of it: it runs one command, a script, or a shell at the terminal, over
 //! connections that `connect` makes, and returns the exit code. `./cohesix run` embeds it with
@@ -7,24 +7,32 @@
 //! Nothing that a file holds moves the cursor: on a terminal control characters are shown as
 //! escapes, and raw bytes go only where there is no terminal.
 //!
+//! `ticket` among the words of [`Input::Words`] mints and shows tickets without a hive.
+//!
 //! Deliberately absent: variables, pipes and local files; the shell outside has those. The
 //! history of a terminal's lines is gone at its end, for lines may hold tickets.
 #![forbid(unsafe_code)]
 
 mod command;
 mod complete;
+mod control;
 mod failure;
 mod files;
 mod output;
+mod private;
 mod session;
 mod shell;
 mod stream;
 mod tail;
+mod ticket;
+mod utc;
 mod words;
 
+use std::fmt;
 use std::io::{self, BufRead, IsTerminal as _};
+use std::path::Path;
 
-pub use command::COMMAND_HELP;
+pub use command::command_help;
 pub use stream::{Stream, tcp, unix};
 
 use command::Command;
@@ -60,20 +68,36 @@ pub enum Input {
 }
 
 /// How to run it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// One JSON object a result, errors too, all to stdout.
     pub json: bool,
     /// Who attaches.
     pub uname: String,
-    /// To which tree; "" is the hive's own.
+    /// With which ticket and to which tree ([`attach_name`]); "" is the hive's own, without one.
     pub aname: String,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The names may hold a ticket.
+        f.debug_struct("Options").field("json", &self.json).finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self { json: false, uname: "queen".into(), aname: String::new() }
     }
+}
+
+/// What [`Options::aname`] is with the ticket in the file `ticket`: the ticket, and behind it the
+/// path `tree`, which is empty or begins with a slash.
+///
+/// # Errors
+/// Where it cannot be read, others may use it (its mode is not 0600), or it holds no ticket.
+pub fn attach_name(ticket: &Path, tree: &str) -> anyhow::Result<String> {
+    ticket::attach_name(ticket, tree).map_err(|failure| anyhow::anyhow!("{failure}"))
 }
 
 /// Runs `input` and returns [`OK`], [`REFUSED`] or [`FAILED`]; results go to stdout, messages to
@@ -94,6 +118,10 @@ pub fn run(
     let mut output = Output::new(Box::new(io::stdout()), terminal, options.json);
     let session = Session::new(&connect, options);
     match input {
+        Input::Words(words) if words.first().is_some_and(|word| word == "ticket") => {
+            let words = words.get(1..).unwrap_or_default();
+            ended(ticket::run(words, &mut output), &mut output)
+        }
         Input::Words(words) => once(session, Command::of_words(&words), &mut output),
         Input::Line(line) => once(session, Command::of_line(&line), &mut output),
         Input::Script { name, lines } => script(session, &name, lines, &mut output),
@@ -103,7 +131,12 @@ pub fn run(
 
 /// Runs one command.
 fn once(mut session: Session, command: Result<Command>, output: &mut Output) -> i32 {
-    match command.and_then(|command| session.execute(&command, output)) {
+    ended(command.and_then(|command| session.execute(&command, output)), output)
+}
+
+/// Tells what failed.
+fn ended(done: Result<()>, output: &mut Output) -> i32 {
+    match done {
         Ok(()) => OK,
         Err(failure) => {
             output.failure("cohsh", &failure);

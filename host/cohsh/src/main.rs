@@ -6,9 +6,9 @@ use std::io::{self, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use cohsh::{COMMAND_HELP, FAILED, Input, Options};
+use cohsh::{FAILED, Input, Options, command_help};
 
 /// Where `./cohesix run` serves the hive.
 const SOCKET: &str = "out/hive.sock";
@@ -22,7 +22,7 @@ const USAGE: u8 = 2;
 /// else, which stops at the first line that fails. Exit code 0: done; 1: the hive refused; 2:
 /// wrong usage, or no link to the hive.
 #[derive(Debug, Parser)]
-#[command(name = "cohsh", version, after_help = COMMAND_HELP)]
+#[command(name = "cohsh", version, after_help = command_help())]
 struct Arguments {
     /// The hive's unix socket [default: $COHESIX_SOCKET, else out/hive.sock]
     #[arg(long, value_name = "PATH")]
@@ -33,6 +33,9 @@ struct Arguments {
     /// Who attaches
     #[arg(long, value_name = "NAME", default_value_t = Options::default().uname)]
     uname: String,
+    /// Attach with the ticket in a file of mode 0600 [default: $COHSH_TICKET_FILE, else none]
+    #[arg(long, value_name = "FILE")]
+    ticket_file: Option<PathBuf>,
     /// The tree to attach to [default: the hive's own]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     aname: String,
@@ -73,15 +76,30 @@ fn main() -> ExitCode {
 }
 
 fn start(arguments: Arguments) -> Result<i32> {
-    let Arguments { socket, tcp, uname, aname, json, script, line, words } = arguments;
-    let from_environment = || std::env::var_os("COHESIX_SOCKET").map(PathBuf::from);
-    let socket = socket.or_else(from_environment).unwrap_or_else(|| SOCKET.into());
+    let Arguments { socket, tcp, uname, ticket_file, aname, json, script, line, words } = arguments;
+    if [&uname, &aname].iter().any(|name| name.contains("cohesix-ticket-")) {
+        bail!(
+            "a ticket is no argument, for others see those: write it to a file, and give that by --ticket-file"
+        );
+    }
+    let socket = socket.or_else(|| path_from("COHESIX_SOCKET")).unwrap_or_else(|| SOCKET.into());
     let connect = || match &tcp {
         Some(address) => cohsh::tcp(address),
         None => cohsh::unix(&socket),
     };
     let input = input(script.as_deref(), line, words)?;
+    // `cohsh ticket` asks no hive.
+    let attaches = !matches!(&input, Input::Words(words) if words.first().is_some_and(|word| word == "ticket"));
+    let aname = match ticket_file.or_else(|| path_from("COHSH_TICKET_FILE")) {
+        Some(ticket) if attaches => cohsh::attach_name(&ticket, &aname)?,
+        _ => aname,
+    };
     Ok(cohsh::run(connect, input, &Options { json, uname, aname }))
+}
+
+/// The path in a variable of the environment.
+fn path_from(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn input(script: Option<&Path>, line: Option<String>, words: Vec<String>) -> Result<Input> {

@@ -84,7 +84,7 @@ impl Output {
     }
 
     fn try_failure(&mut self, whose: &str, failure: &Failure) -> Result<()> {
-        if failure.is_broken_pipe() {
+        if failure.is_broken_pipe() || failure.is_told() {
             return Ok(());
         }
         if failure.is_interruption() {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use client::{Client, Entry, Who};
 
-use crate::command::{COMMAND_HELP, Command};
+use crate::command::{Command, command_help};
+use crate::control;
 use crate::failure::{Failure, Result};
 use crate::files;
 use crate::output::Output;
@@ -59,7 +60,7 @@ impl<'a> Session<'a> {
                 let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
                     .map_err(|error| Failure::no_link(&error.into()))?;
                 stream.set_patience(patience);
-                Client::attach(stream, &self.who)?
+                Client::attach(stream, &self.who).map_err(Failure::attach)?
             }
         };
         Ok(self.hive.insert(hive))
@@ -83,9 +84,9 @@ impl<'a> Session<'a> {
         match command {
             Command::Nothing | Command::Exit => Ok(()),
             Command::Help if output.is_json() => {
-                output.object(&serde_json::json!({ "help": COMMAND_HELP }))
+                output.object(&serde_json::json!({ "help": command_help() }))
             }
-            Command::Help => output.text(COMMAND_HELP),
+            Command::Help => output.text(&command_help()),
             _ => self.with_hive(None, |hive| execute(hive, command, output)),
         }
     }
@@ -108,6 +109,8 @@ fn execute(hive: &mut Hive, command: &Command, output: &mut Output) -> Result<()
         }
         Command::Echo { text, path } => files::append(hive, path, text.as_bytes(), output),
         Command::Tail { path, follow, lines } => tail::tail(hive, path, *lines, *follow, output),
+        Command::Workers => control::list_workers(hive, output),
+        Command::Order(order) => control::run(hive, order, output),
         Command::Nothing | Command::Help | Command::Exit => Ok(()),
     }
 }

@@ -169,6 +169,25 @@ fn a_unix_socket_is_private_and_gone_afterwards() {
 }
 
 #[test]
+fn only_a_socket_that_nobody_listens_at_is_replaced() {
+    let link = start();
+    let path = std::env::temp_dir().join(format!("cohesix-link-{}.taken", std::process::id()));
+    std::fs::write(&path, "precious").expect("a file");
+    let error = link.serve_unix(&path).expect_err("a file is there");
+    assert!(error.to_string().contains("no socket"), "{error}");
+    assert_eq!(std::fs::read(&path).expect("it is still there"), b"precious");
+    std::fs::remove_file(&path).expect("the test's own");
+    // Left behind by a server that is gone.
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+    let server = link.serve_unix(&path).expect("it listens");
+    let error = link.serve_unix(&path).expect_err("a server is there");
+    assert!(error.to_string().contains("listens there already"), "{error}");
+    exchange(&mut UnixStream::connect(&path).expect("connected"), b"the first one serves");
+    drop(server);
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_tcp_socket_serves_too() {
     let link = start();
     let server = link.serve_tcp("127.0.0.1:0").expect("it listens");

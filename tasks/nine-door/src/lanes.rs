@@ -112,9 +112,11 @@ fn step<T: Tree>(
         return write(side, &buffers.reply[..length]);
     }
     let limit = connection.limit();
+    // Asked before the frame: what came in between is there then, and is served.
+    let is_ended = side.is_ended();
     let frame = match side.message(&mut buffers.frame, |prefix| frame_length(prefix, limit)) {
         Ok(Some(frame)) => frame,
-        Ok(None) if side.is_ended() => return Step::Over,
+        Ok(None) if is_ended => return Step::Over,
         Ok(None) => return Step::Idle,
         Err(_) => return Step::Over,
     };

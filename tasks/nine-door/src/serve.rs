@@ -4,7 +4,8 @@
 use abi::frames::Answer;
 use abi::startup::Kind;
 use abi::{Badge, Origin};
-use namespace::{Namespace, Place};
+use channels::CHANNELS;
+use namespace::{Line, Namespace, Place};
 use runtime::{memory, workers as root};
 use sel4::message::MessageInfo;
 use sel4::syscall::Message;
@@ -26,8 +27,11 @@ const SERVED: Endpoint = Cap::new(abi::slot::SERVED);
 /// Where only signals come from: what to wait on where nobody may call.
 const SIGNALS: Endpoint = Cap::new(abi::slot::NOTIFICATION);
 
-/// The tree; the workers' places lie outside.
-pub type Tree<'p> = Namespace<Facts, &'p mut [Place]>;
+/// The tree; the workers' places and the unfinished lines lie outside.
+pub type Tree<'p> = Namespace<Facts, &'p mut [Place], &'p mut [Line]>;
+
+/// Unfinished control lines: one for each connection that can write some.
+const LINES: usize = CHANNELS + MAX_CLIENTS;
 
 /// Room for one frame and one reply: one is handled at a time.
 pub struct Buffers {
@@ -47,10 +51,11 @@ struct Served<'p> {
 /// Serves for ever.
 pub fn run(_argument: u64) -> u64 {
     let mut places: [Place; namespace::MAX_WORKERS] = core::array::from_fn(|_| Place::new());
+    let mut lines: [Line; LINES] = core::array::from_fn(|_| Line::new());
     let (facts, key) = Facts::ask();
     let mut served = Served::take();
     let count = served.workers.places().min(places.len());
-    let mut tree = Tree::new(facts, key, &mut places[..count]);
+    let mut tree = Tree::new(facts, key, &mut places[..count], &mut lines);
     let mut buffers = Buffers { frame: [0; _], reply: [0; _] };
     served.serve(&mut tree, &mut buffers)
 }

@@ -1,20 +1,35 @@
 //! A simulated hive, and the program with it.
 
 use std::cell::RefCell;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use client::{Client, Mode, Who};
 use hive_sim::{Server, serve_tcp, serve_unix};
+use ticket::{Claims, Key, Role};
 
 /// When a test that waits has failed.
 pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// What the tickets of these tests' hives are minted with.
+const SECRET: &[u8] = b"the secret of these tests";
+/// The file with a queen's ticket.
+const TICKET: &str = "queen.ticket";
+
+/// A queen's ticket.
+fn queen() -> ticket::Ticket {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let mut claims = Claims::new(Role::Queen, since_1970.as_millis() as u64);
+    claims.budget.ttl_s = Some(3600);
+    Key::from_secret(SECRET).expect("long enough").mint(&claims).expect("claims")
+}
 
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
@@ -34,11 +49,22 @@ impl Hive {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("cohsh-{}-{number}", std::process::id()));
         fs::create_dir(&folder).expect("a new folder");
-        let hive = Arc::new(hive_sim::Hive::new());
+        let hive = hive_sim::Hive::start(SECRET).expect("a hive");
+        let ticket = queen();
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(folder.join(TICKET))
+            .expect("a new file");
+        file.write_all(ticket.as_str().as_bytes()).expect("written");
         let (socket, other) = UnixStream::pair().expect("a pair");
         socket.set_read_timeout(Some(LIMIT)).expect("a socket");
         hive.attach(other).expect("connected");
-        let writer = Client::attach(socket, &Who::default()).expect("attached");
+        let writer =
+            Client::attach(socket, &Who { aname: ticket.as_str().into(), ..Who::default() })
+                .expect("attached");
         let this = Self { folder, hive, writer: writer.into(), servers: Vec::new().into() };
         this.serve();
         this
@@ -82,14 +108,19 @@ impl Hive {
     /// The program.
     pub fn bare() -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_cohsh"));
-        program.env_remove("COHESIX_SOCKET").stdin(Stdio::null());
+        program.env_remove("COHESIX_SOCKET").env_remove("COHSH_TICKET_FILE").stdin(Stdio::null());
         program
     }
 
-    /// The program, told where this hive is.
+    /// A queen's ticket of this hive.
+    pub fn ticket(&self) -> PathBuf {
+        self.path(TICKET)
+    }
+
+    /// The program, told where this hive is and with a queen's ticket.
     pub fn program(&self) -> Command {
         let mut program = Self::bare();
-        program.arg("--socket").arg(self.socket());
+        program.arg("--socket").arg(self.socket()).env("COHSH_TICKET_FILE", self.ticket());
         program
     }
 

@@ -1,7 +1,9 @@
 //! The program `cohsh` against the simulator.
 
+mod control;
 mod hive;
 mod program;
+mod ticket;
 // `setsid`, which makes a pseudo-terminal a program's own, is Linux's.
 #[cfg(target_os = "linux")]
 mod terminal;

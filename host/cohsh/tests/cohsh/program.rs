@@ -33,10 +33,15 @@ fn files_are_listed_read_described_and_appended_to() {
 #[test]
 fn the_socket_is_found_and_tcp_is_spoken() {
     let hive = Hive::new();
-    let there = Hive::bare().env("COHESIX_SOCKET", hive.socket()).arg("ls").output().expect("ran");
+    let bare = || {
+        let mut program = Hive::bare();
+        program.env("COHSH_TICKET_FILE", hive.ticket());
+        program
+    };
+    let there = bare().env("COHESIX_SOCKET", hive.socket()).arg("ls").output().expect("ran");
     assert_eq!(text(&there.stdout), "log/\nproc/\nqueen/\nworker/\n");
     let address = hive.tcp();
-    let there = Hive::bare().args(["--tcp", &address, "ls", "/log"]).output().expect("ran");
+    let there = bare().args(["--tcp", &address, "ls", "/log"]).output().expect("ran");
     assert_eq!(text(&there.stdout), "queen.log\n");
 }
 

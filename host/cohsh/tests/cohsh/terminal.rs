@@ -34,7 +34,8 @@ impl Terminal {
         let second = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut setsid = Command::new("setsid");
         setsid.arg("--ctty").arg(env!("CARGO_BIN_EXE_cohsh")).arg("--socket").arg(hive.socket());
-        setsid.env("TERM", "xterm").stdin(second()).stdout(second()).stderr(second());
+        setsid.env("TERM", "xterm").env("COHSH_TICKET_FILE", hive.ticket());
+        setsid.stdin(second()).stdout(second()).stderr(second());
         let child = setsid.spawn().expect("started");
         let mut terminal = Self { child, master: File::from(master), shown: Vec::new() };
         terminal.until(PROMPT);
@@ -115,6 +116,21 @@ fn tab_completes_commands_and_paths() {
     }
     terminal.until(PROMPT);
     assert!(terminal.line("m\t").contains("connections: "));
+    terminal.types("exit\r");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn tab_completes_a_queens_commands() {
+    let hive = Hive::new();
+    let mut terminal = Terminal::of(&hive);
+    assert!(terminal.line("spa\thea\t--ti\t5").contains("worker-1\r\n"));
+    // A path is a path behind `bind`, too.
+    assert!(terminal.line("bi\t/wor\t /shadow").contains("ok\r\n"));
+    let log = terminal.line("cat /log/queen.log");
+    assert!(log.contains("spawned worker-1 role=heartbeat period_ms=1000 ticks=5 "), "{log}");
+    assert!(log.contains("bound /worker to /shadow session="), "{log}");
+    assert!(terminal.line("kill 7").contains("must be a worker like"));
     terminal.types("exit\r");
     assert_eq!(terminal.end(), Some(0));
 }

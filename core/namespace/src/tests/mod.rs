@@ -1,0 +1,12 @@
+//! The tree as a client sees it, with a host that does what the tests say.
+
+mod binds;
+mod budgets;
+mod commands;
+mod files;
+mod model;
+mod revocation;
+mod roles;
+mod size;
+mod tickets;
+mod world;

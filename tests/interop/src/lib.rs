@@ -1,0 +1,147 @@
+//! Real 9P clients against the simulator and against the booted system.
+//!
+//! A case is a function over a [`Hive`], which serves a unix socket and a TCP address of this
+//! host; [`cases!`] makes two tests of each, `simulator::CASE` and `vm::CASE`. The clients are
+//! programs that others wrote ([`tools`]): where one is missing a test says `skipped:` and
+//! passes, unless `CI` is set, for there `ci/setup_interop.sh` has put all of them in place.
+//!
+//! Nothing sleeps, and nothing waits without a deadline; a client that does not end is ended by its own process id at a deadline.
+#![forbid(unsafe_code)]
+
+mod initramfs;
+mod program;
+pub mod tools;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use boot_tests::{Boot, DEADLINE, Scratch};
+use link::Link;
+
+pub use initramfs::Initramfs;
+pub use program::{Finished, run, within};
+
+/// Where a TCP server listens: any free port of this host alone.
+const LOOPBACK: (&str, u16) = ("127.0.0.1", 0);
+
+/// The system under test, served at two sockets.
+pub struct Hive {
+    kind: Kind,
+    /// Where clients of unix sockets connect.
+    pub socket: PathBuf,
+    /// Where TCP clients connect.
+    pub address: SocketAddr,
+    /// A folder for the test's files.
+    pub scratch: Scratch,
+}
+
+// The servers are dropped with it: their sockets go.
+enum Kind {
+    Simulator { _servers: [hive_sim::Server; 2] },
+    Vm { boot: Option<Box<Boot>>, _servers: [link::Server; 2] },
+}
+
+impl Hive {
+    /// A simulator that has just started.
+    #[track_caller]
+    #[must_use]
+    pub fn simulator() -> Self {
+        let scratch = Scratch::new();
+        let socket = scratch.path("hive.sock");
+        let hive = Arc::new(hive_sim::Hive::new());
+        let unix = hive_sim::serve_unix(&hive, &socket).expect("COHESIX_OUT has a short path");
+        let tcp = hive_sim::serve_tcp(&hive, LOOPBACK).expect("a free port");
+        let address = tcp.address().expect("a TCP server's address");
+        Self { kind: Kind::Simulator { _servers: [unix, tcp] }, socket, address, scratch }
+    }
+
+    /// The system `qemu-virt`, just booted.
+    #[track_caller]
+    #[must_use]
+    pub fn vm() -> Self {
+        let scratch = Scratch::new();
+        let socket = scratch.path("hive.sock");
+        let mut boot = Boot::start("qemu-virt");
+        let link = Link::start(boot.take_link()).expect("a thread for the link");
+        link.wait_ready(DEADLINE).expect("the hive answers");
+        let unix = link.serve_unix(&socket).expect("COHESIX_OUT has a short path");
+        let tcp = link.serve_tcp(LOOPBACK).expect("a free port");
+        let address = tcp.address().expect("a TCP server's address");
+        Self {
+            kind: Kind::Vm { boot: Some(Box::new(boot)), _servers: [unix, tcp] },
+            socket,
+            address,
+            scratch,
+        }
+    }
+
+    /// What the second line of `/proc/boot` starts with.
+    #[must_use]
+    pub fn kernel(&self) -> &'static str {
+        match self.kind {
+            Kind::Simulator { .. } => "kernel: none, a simulator",
+            Kind::Vm { .. } => "git: ",
+        }
+    }
+
+    /// Which of the two it is, as a file may be called.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Simulator { .. } => "simulator",
+            Kind::Vm { .. } => "vm",
+        }
+    }
+
+    /// Panics unless `text` is this system's `/proc/boot`, from its first byte to its last line.
+    #[track_caller]
+    pub fn has_boot(&self, text: &str) {
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let second = lines.next().unwrap_or_default();
+        assert!(first.starts_with("Cohesix ") && second.starts_with(self.kernel()), "{text}");
+        assert!(text.contains("\ncomponents: ") && text.ends_with('\n'), "{text}");
+    }
+}
+
+/// QEMU is ended through its monitor; where the test has failed already, by its process id.
+impl Drop for Hive {
+    fn drop(&mut self) {
+        if let Kind::Vm { boot, .. } = &mut self.kind
+            && let Some(boot) = boot.take()
+            && !std::thread::panicking()
+        {
+            boot.quit();
+        }
+    }
+}
+
+/// Makes two tests of each case (`fn(&Hive)`): one on the simulator and one on the booted system.
+/// `needs` is the tool without which they are skipped.
+#[macro_export]
+macro_rules! cases {
+    (needs $tool:ident; $($case:ident),* $(,)?) => {
+        mod simulator {
+            $(
+                #[test]
+                fn $case() {
+                    if $crate::tools::Tool::$tool.is_there() {
+                        super::$case(&$crate::Hive::simulator());
+                    }
+                }
+            )*
+        }
+
+        mod vm {
+            $(
+                #[test]
+                fn $case() {
+                    if $crate::tools::Tool::$tool.is_there() {
+                        super::$case(&$crate::Hive::vm());
+                    }
+                }
+            )*
+        }
+    };
+}

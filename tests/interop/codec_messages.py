@@ -1,12 +1,13 @@
 """Every message of 9P2000 as plan9port's codec writes it: a name and the frame in hex, a line each.
 
-The table is the one of tests/suite/codec.rs, in the same order. The frames are read back too.
+The table is the one of tests/interop/codec.rs, in the same order, and has every message that this
+codec knows. The frames are read back too.
 """
 
 from py9p.messages import (
     Dir, Qid, Rattach, Rauth, Rclunk, Rcreate, Rerror, Rflush, Ropen, Rread, Rremove, Rstat,
     Rversion, Rwalk, Rwrite, Rwstat, Tattach, Tauth, Tclunk, Tcreate, Tflush, Topen, Tread,
-    Tremove, Tstat, Tversion, Twalk, Twrite, Twstat, decode_message,
+    Tremove, Tstat, Tversion, Twalk, Twrite, Twstat, MESSAGE_CLASSES, decode_message,
 )
 
 NOFID = 0xFFFFFFFF
@@ -57,6 +58,9 @@ MESSAGES = [
 
 
 def main():
+    absent = set(MESSAGE_CLASSES.values()) - {type(message) for message in MESSAGES}
+    if absent:
+        raise SystemExit(f"the table lacks {absent}")
     for message in MESSAGES:
         frame = message.to_bytes()
         if decode_message(frame).to_bytes() != frame:

@@ -43,14 +43,25 @@ def tell_nothing(fs):
         print("nothing:", type(error).__name__)
 
 
-def refuse(fs):
+def tell_writes(fs, path):
+    """An error is an errno in 9P2000.L and words in 9P2000."""
     for mode in ("wb", "ab"):
         try:
-            write(fs, mode, BOOT, b"no\n")
+            write(fs, mode, path, b"no\n")
             print(f"{mode}: written")
         except RpcError as error:
-            print(f"{mode}:", errno.errorcode[error.args[0]])
+            why = error.args[0]
+            print(f"{mode}:", why.decode() if isinstance(why, bytes) else errno.errorcode[why])
+
+
+def refuse(fs):
+    tell_writes(fs, BOOT)
     tell_nothing(fs)
+
+
+def make(fs):
+    tell_writes(fs, LOG)
+    print("log:", len(fs.cat(LOG)))
 
 
 def refuse_open(fs):
@@ -69,6 +80,7 @@ def main():
         "read": read,
         "append": append,
         "append-open": append_open,
+        "make": make,
         "refuse": refuse,
         "refuse-open": refuse_open,
     }[what](fs)

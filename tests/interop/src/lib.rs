@@ -2,10 +2,11 @@
 //!
 //! A case is a function over a [`Hive`], which serves a unix socket and a TCP address of this
 //! host; [`cases!`] makes two tests of each, `simulator::CASE` and `vm::CASE`. The clients are
-//! programs that others wrote ([`tools`]): where one is missing a test says `skipped:` and
-//! passes, unless `CI` is set, for there `ci/setup_interop.sh` has put all of them in place.
+//! programs that others wrote; `./cohesix test` has ci/setup_interop.sh put them in place. Where
+//! one is missing a test says `skipped:` and passes, but under CI it fails ([`tools`]).
 //!
-//! Nothing sleeps, and nothing waits without a deadline; a client that does not end is ended by its own process id at a deadline.
+//! Nothing sleeps, and nothing waits without a deadline. A client that does not end is ended, by
+//! its own process id, at a deadline.
 #![forbid(unsafe_code)]
 
 mod initramfs;
@@ -16,8 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use boot_tests::{Boot, DEADLINE, Scratch};
-use link::Link;
+use boot_tests::{Linked, Scratch};
 
 pub use initramfs::Initramfs;
 pub use program::{Finished, run, within};
@@ -36,10 +36,10 @@ pub struct Hive {
     pub scratch: Scratch,
 }
 
-// The servers are dropped with it: their sockets go.
+/// What serves it, for as long as the test runs. Dropped in this order: the sockets go, then QEMU.
 enum Kind {
     Simulator { _servers: [hive_sim::Server; 2] },
-    Vm { boot: Option<Box<Boot>>, _servers: [link::Server; 2] },
+    Vm { _servers: [link::Server; 2], _linked: Box<Linked> },
 }
 
 impl Hive {
@@ -53,7 +53,8 @@ impl Hive {
         let unix = hive_sim::serve_unix(&hive, &socket).expect("COHESIX_OUT has a short path");
         let tcp = hive_sim::serve_tcp(&hive, LOOPBACK).expect("a free port");
         let address = tcp.address().expect("a TCP server's address");
-        Self { kind: Kind::Simulator { _servers: [unix, tcp] }, socket, address, scratch }
+        let kind = Kind::Simulator { _servers: [unix, tcp] };
+        Self { kind, socket, address, scratch }
     }
 
     /// The system `qemu-virt`, just booted.
@@ -62,18 +63,12 @@ impl Hive {
     pub fn vm() -> Self {
         let scratch = Scratch::new();
         let socket = scratch.path("hive.sock");
-        let mut boot = Boot::start("qemu-virt");
-        let link = Link::start(boot.take_link()).expect("a thread for the link");
-        link.wait_ready(DEADLINE).expect("the hive answers");
-        let unix = link.serve_unix(&socket).expect("COHESIX_OUT has a short path");
-        let tcp = link.serve_tcp(LOOPBACK).expect("a free port");
+        let linked = Box::new(Linked::start("qemu-virt"));
+        let unix = linked.link().serve_unix(&socket).expect("COHESIX_OUT has a short path");
+        let tcp = linked.link().serve_tcp(LOOPBACK).expect("a free port");
         let address = tcp.address().expect("a TCP server's address");
-        Self {
-            kind: Kind::Vm { boot: Some(Box::new(boot)), _servers: [unix, tcp] },
-            socket,
-            address,
-            scratch,
-        }
+        let kind = Kind::Vm { _servers: [unix, tcp], _linked: linked };
+        Self { kind, socket, address, scratch }
     }
 
     /// What the second line of `/proc/boot` starts with.
@@ -102,18 +97,6 @@ impl Hive {
         let second = lines.next().unwrap_or_default();
         assert!(first.starts_with("Cohesix ") && second.starts_with(self.kernel()), "{text}");
         assert!(text.contains("\ncomponents: ") && text.ends_with('\n'), "{text}");
-    }
-}
-
-/// QEMU is ended through its monitor; where the test has failed already, by its process id.
-impl Drop for Hive {
-    fn drop(&mut self) {
-        if let Kind::Vm { boot, .. } = &mut self.kind
-            && let Some(boot) = boot.take()
-            && !std::thread::panicking()
-        {
-            boot.quit();
-        }
     }
 }
 

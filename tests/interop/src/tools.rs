@@ -1,18 +1,15 @@
 //! The clients: where they are, and what to do where one is missing.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 
-use xtask::workspace;
+use xtask::{interop, workspace};
 
 /// What a test needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
-    /// Nothing but this workspace.
-    Cargo,
+    /// ninep's client, which cargo links into the tests.
+    Ninep,
     /// `diodls` and `diodcat`.
     Diod,
     /// A Python that imports `p9fs`.
@@ -27,74 +24,52 @@ impl Tool {
     /// The programs of the system that it needs.
     fn programs(self) -> &'static [&'static str] {
         match self {
-            Self::Cargo => &[],
             Self::Diod => &["diodls", "diodcat"],
-            Self::P9fs | Self::Codec => &["python3"],
             Self::LinuxGuest => &["qemu-system-x86_64"],
+            Self::Ninep | Self::P9fs | Self::Codec => &[],
         }
     }
 
-    /// What ci/setup_interop.sh makes of it without being root.
-    fn group(self) -> Option<&'static str> {
+    /// The folder of ci/setup_interop.sh that it needs, which is whole or not there.
+    fn folder(self) -> Option<PathBuf> {
         match self {
-            Self::Cargo | Self::Diod => None,
-            Self::P9fs => Some("p9fs"),
-            Self::Codec => Some("codec"),
-            Self::LinuxGuest => Some("linux"),
+            Self::Ninep | Self::Diod => None,
+            Self::P9fs => Some(folder("p9fs")),
+            Self::Codec => Some(folder("codec")),
+            Self::LinuxGuest => Some(folder("linux")),
         }
     }
 
-    /// Whether it is there; if not, says `skipped:` and why. Panics where `CI` is set.
+    /// Whether it is there; if not, says `skipped:` and why. Panics where it is
+    /// [required](interop::is_required).
     #[track_caller]
     #[must_use]
     pub fn is_there(self) -> bool {
-        let Err(why) = self.set_up() else { return true };
-        let what = format!("{self:?}: {why}; ci/setup_interop.sh installs it");
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{what}");
+        let program = self.programs().iter().find(|program| find(program).is_none());
+        let folder = self.folder().filter(|folder| !folder.is_dir());
+        let lack = match (program, folder) {
+            (Some(program), _) => (*program).to_owned(),
+            (None, Some(folder)) => folder.display().to_string(),
+            (None, None) => return true,
+        };
+        let what = format!("{self:?}: {lack} is missing: run ci/setup_interop.sh");
+        assert!(!interop::is_required(), "{what}");
         // Not by a macro, whose output the test harness swallows.
         let _ = writeln!(std::io::stderr(), "skipped: {what}");
         false
     }
-
-    /// Looks for its programs, and has the rest of it made: once in a run of the tests.
-    fn set_up(self) -> Result<(), String> {
-        static DONE: Mutex<BTreeMap<Tool, Result<(), String>>> = Mutex::new(BTreeMap::new());
-        // An entry is whole or not there.
-        let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
-        done.entry(self).or_insert_with(|| self.make()).clone()
-    }
-
-    fn make(self) -> Result<(), String> {
-        for program in self.programs() {
-            find(program).ok_or_else(|| format!("{program} is missing"))?;
-        }
-        let Some(group) = self.group() else { return Ok(()) };
-        let made = Command::new("sh")
-            .arg(workspace::root().join("ci/setup_interop.sh"))
-            .arg(group)
-            .env("COHESIX_OUT", folder().parent().unwrap_or(Path::new(".")))
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("sh: {error}"))?;
-        if made.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&made.stderr).into_owned();
-        Err(said.trim_end().lines().next_back().unwrap_or("it failed").to_owned())
-    }
 }
 
-/// The folder that ci/setup_interop.sh fills.
+/// A folder of ours in `out/interop`.
 #[must_use]
-pub fn folder() -> PathBuf {
-    let out = workspace::out();
-    std::path::absolute(&out).unwrap_or(out).join("interop")
+pub fn folder(name: &str) -> PathBuf {
+    workspace::out().join("interop").join(name)
 }
 
-/// The Python of a group.
+/// The Python of a group of ci/setup_interop.sh.
 #[must_use]
 pub fn python(group: &str) -> PathBuf {
-    folder().join(group).join("bin/python")
+    folder(group).join("bin/python")
 }
 
 /// A file beside this crate's manifest.

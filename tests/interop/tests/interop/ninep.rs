@@ -7,7 +7,7 @@ use boot_tests::DEADLINE;
 use interop_tests::{Hive, cases, within};
 use ninep::sync::client::{Client, Error};
 
-cases! { needs Cargo; lists_and_reads, appends, refuses, reads_over_tcp }
+cases! { needs Ninep; lists_and_reads, appends, refuses, reads_over_tcp }
 
 fn client(socket: &Path) -> Client {
     Client::new_unix_with_explicit_path("interop", socket, "").expect("attached")
@@ -26,8 +26,10 @@ fn refusal<T>(result: Result<T, Error>) -> String {
 fn lists_and_reads(hive: &Hive) {
     let socket = hive.socket.clone();
     let (mut names, boot, stat) = within(DEADLINE, move || {
-        let names = client(&socket).read_dir("/").expect("a directory");
+        let lister = client(&socket);
+        let names = lister.read_dir("/").expect("a directory");
         // It has opened the fid that it walks from, which walk(5) forbids: another session.
+        assert_eq!(refusal(lister.read("/proc/boot")), "bad use of fid");
         let client = client(&socket);
         let boot = client.read_str("/proc/boot").expect("a file");
         (names, boot, client.stat("/proc/boot").expect("a stat"))

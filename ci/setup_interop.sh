@@ -42,7 +42,8 @@ set_up_python() {
     venv=$interop/$1
     cmp -s "$wanted" "$venv/requirements.txt" && return
     say "fetching $(one_line <"$wanted") for the tests"
-    rm -rf "$venv.new" "$venv"
+    unfinished=$venv.new
+    rm -rf "$unfinished" "$venv"
     "$python" -m venv "$venv.new" || fail "$python makes no environment: install python3-venv"
     "$venv.new/bin/python" -m pip --quiet --disable-pip-version-check install \
         --requirement "$wanted" >&2 || fail "pip could not install what $wanted lists"
@@ -97,7 +98,8 @@ set_up_linux() {
     cmp -s "$root/tests/interop/guest/modules" "$linux/modules" && return
     if ! has apt-get || ! has dpkg-deb; then fail "the Linux guest is made of Debian's packages"; fi
     say 'fetching a Linux kernel and busybox for the tests'
-    rm -rf "$linux.new" "$linux"
+    unfinished=$linux.new
+    rm -rf "$unfinished" "$linux"
     mkdir "$linux.new"
     cd "$linux.new"
     make_linux
@@ -105,6 +107,10 @@ set_up_linux() {
     mv "$linux.new" "$linux"
 }
 
+# The folder that is being made, which a failure leaves no part of.
+unfinished=
+trap 'rm -rf "$unfinished"' EXIT
+trap 'exit 1' HUP INT TERM
 interop=$(out_dir)/interop
 for group in "$@"; do
     case $group in

@@ -137,6 +137,7 @@ run p9fs
 exits 1
 shows 'pip could not install what'
 no p9fs
+no p9fs.new
 
 name='apt fails'
 fresh
@@ -150,6 +151,7 @@ exits 1
 logged 'apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 update'
 shows 'apt-get cannot download'
 no linux
+no linux.new
 
 name='apt does nothing'
 echo 'exit 0' | fake apt-get

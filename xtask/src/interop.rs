@@ -43,7 +43,7 @@ pub fn set_up() -> Result<Vec<&'static str>> {
             continue;
         }
         ensure!(!is_required(), "ci/setup_interop.sh {group} failed; its output stands above");
-        println!("skipped: interop with {without}: see above why");
+        println!("skipped: interop with {without}: the lines above say why");
         if !lacking.contains(&without) {
             lacking.push(without);
         }

@@ -14,10 +14,12 @@ mod program;
 pub mod tools;
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use boot_tests::{Linked, Scratch};
+use boot_tests::{DEADLINE, Linked, Scratch};
+use client::{Client, Mode, Who};
 
 pub use initramfs::Initramfs;
 pub use program::{Finished, run, within};
@@ -71,15 +73,6 @@ impl Hive {
         Self { kind, socket, address, scratch }
     }
 
-    /// What the second line of `/proc/boot` starts with.
-    #[must_use]
-    pub fn kernel(&self) -> &'static str {
-        match self.kind {
-            Kind::Simulator { .. } => "kernel: none, a simulator",
-            Kind::Vm { .. } => "git: ",
-        }
-    }
-
     /// Which of the two it is, as a file may be called.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -89,14 +82,34 @@ impl Hive {
         }
     }
 
-    /// Panics unless `text` is this system's `/proc/boot`, from its first byte to its last line.
+    /// Panics unless `text` is this system's `/proc/boot`, to the byte.
     #[track_caller]
     pub fn has_boot(&self, text: &str) {
-        let mut lines = text.lines();
-        let first = lines.next().unwrap_or_default();
-        let second = lines.next().unwrap_or_default();
-        assert!(first.starts_with("Cohesix ") && second.starts_with(self.kernel()), "{text}");
-        assert!(text.contains("\ncomponents: ") && text.ends_with('\n'), "{text}");
+        let ours = self.boot().expect("our own client reads it");
+        let second = match self.kind {
+            Kind::Simulator { .. } => "\nkernel: none, a simulator ",
+            Kind::Vm { .. } => "\ngit: ",
+        };
+        assert!(ours.starts_with("Cohesix ") && ours.contains(second), "{ours}");
+        assert_eq!(text, ours);
+    }
+
+    /// `/proc/boot` as the project's own client reads it.
+    fn boot(&self) -> client::Result<String> {
+        let stream = UnixStream::connect(&self.socket).expect("it is served");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        let mut client = Client::attach(stream, &Who::default())?;
+        let bytes = client.with_open("/proc/boot", Mode::Read, |client, file| {
+            let mut bytes = Vec::new();
+            loop {
+                let more = client.read(file, bytes.len() as u64, u32::MAX)?;
+                if more.is_empty() {
+                    return Ok::<_, client::Error>(bytes);
+                }
+                bytes.extend_from_slice(more);
+            }
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

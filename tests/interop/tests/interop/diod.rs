@@ -41,11 +41,13 @@ fn lists(hive: &Hive) {
 fn reads(hive: &Hive) {
     let boot = at_socket(hive, "diodcat", &["proc/boot"]);
     hive.has_boot(boot.output());
-    // Two files in one session, which is the only one.
+    // Two files in one session.
     let both = at_socket(hive, "diodcat", &["proc/boot", "proc/sessions"]);
     let (boot, sessions) = both.output().split_at(boot.output().len());
     hive.has_boot(boot);
-    assert!(sessions.starts_with("session=0 ") && sessions.lines().count() == 1, "{sessions}");
+    // Those that are over may still be among them.
+    assert!(sessions.lines().all(|line| line.starts_with("session=")), "{sessions}");
+    assert_ne!(sessions, "");
 }
 
 fn lists_over_tcp(hive: &Hive) {

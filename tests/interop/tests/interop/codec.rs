@@ -144,15 +144,21 @@ fn stats(table: &mut Table) {
     table.reply(Reply::Wstat);
 }
 
-/// `frame` decoded and written anew.
+/// `frame` decoded and written anew, stat records field by field.
 fn read_back(frame: &[u8]) -> Vec<u8> {
     let mut out = vec![0; MAX_MSIZE as usize];
-    let length = match decode_request(DIALECT, frame) {
-        Ok((tag, request)) => encode_request(DIALECT, tag, &request, &mut out),
-        Err(_) => {
-            let (tag, reply) = decode_reply(DIALECT, frame).expect("a message of 9P2000");
-            encode_reply(DIALECT, tag, &reply, &mut out)
+    let mut record = [0; 256];
+    let length = if let Ok((tag, mut request)) = decode_request(DIALECT, frame) {
+        if let Request::Wstat { stat, .. } = &mut request {
+            *stat = stat.stat().expect("fields").record(&mut record).expect("it fits");
         }
+        encode_request(DIALECT, tag, &request, &mut out)
+    } else {
+        let (tag, mut reply) = decode_reply(DIALECT, frame).expect("a message of 9P2000");
+        if let Reply::Stat { stat } = &mut reply {
+            *stat = stat.stat().expect("fields").record(&mut record).expect("it fits");
+        }
+        encode_reply(DIALECT, tag, &reply, &mut out)
     };
     out.truncate(length.expect("it fits"));
     out

@@ -60,7 +60,7 @@ kernel_package() {
 # Fails where the package lists are stale, or lack the kernel.
 download_linux() {
     kernel=$(kernel_package)
-    [ -n "$kernel" ] && apt-get -q download "$kernel" busybox-static >&2
+    [ -n "$kernel" ] && apt-get -q -o APT::Sandbox::User=root download "$kernel" busybox-static >&2
 }
 
 # take_module NAME: from the unpacked package, uncompressed. Newer kernels have some built in.

@@ -93,3 +93,29 @@ fn read_all(index: usize, mut pipe: impl Read + Send + 'static, tell: Sender<(us
         let _ = tell.send((index, String::from_utf8_lossy(&bytes).into_owned()));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(10);
+
+    #[test]
+    #[should_panic(expected = "sleep did not end in 10ms (signal: 9 (SIGKILL))")]
+    fn a_program_that_does_not_end_is_ended() {
+        let _ = run(Command::new("sleep").arg("1000"), SHORT);
+    }
+
+    #[test]
+    #[should_panic(expected = "not done in 10ms")]
+    fn work_that_is_not_done_fails() {
+        let (_hold, never) = channel::<()>();
+        let _ = within(SHORT, move || never.recv());
+    }
+
+    #[test]
+    #[should_panic(expected = "refused by the server")]
+    fn work_that_fails_fails_the_test() {
+        within(Duration::from_secs(60), || panic!("refused by the server"));
+    }
+}

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod guest;
+mod linked;
 mod report;
 mod scratch;
 
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use xtask::qemu::{Event, Line, Machine, Qemu, Running, Sentinel, Serial};
 
+pub use linked::Linked;
 pub use report::{Fields, period_s};
 pub use scratch::Scratch;
 

@@ -17,9 +17,8 @@ mod refusal;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use boot_tests::Boot;
 pub use boot_tests::DEADLINE;
-use link::Link;
+use boot_tests::Linked;
 use secure9p_codec::Dialect;
 
 pub use answer::Answer;
@@ -48,12 +47,7 @@ pub enum Hive {
     /// NineDoor's code in this process.
     Simulator(Arc<hive_sim::Hive>),
     /// The system in QEMU, reached over its serial port.
-    Vm {
-        /// `None` once it is being ended.
-        boot: Option<Box<Boot>>,
-        /// Our end of the port.
-        link: Link,
-    },
+    Vm(Box<Linked>),
 }
 
 impl Hive {
@@ -67,12 +61,10 @@ impl Hive {
     #[track_caller]
     #[must_use]
     pub fn vm() -> Self {
-        let mut boot = Boot::start("qemu-virt");
-        let link = Link::start(boot.take_link()).expect("a thread for the link");
-        link.wait_ready(DEADLINE).expect("the hive answers");
+        let mut linked = Linked::start("qemu-virt");
         // The one component that ends: from then on memory changes by nothing but the cases.
-        boot.line("reaped: component=ping ");
-        Self::Vm { boot: Some(Box::new(boot)), link }
+        linked.line("reaped: component=ping ");
+        Self::Vm(Box::new(linked))
     }
 
     /// A fresh connection that nothing was said on; waits for a place. A read or write that takes
@@ -84,21 +76,9 @@ impl Hive {
         ours.set_write_timeout(Some(DEADLINE)).expect("a socket");
         match self {
             Self::Simulator(hive) => hive.attach(theirs).expect("a thread for the connection"),
-            Self::Vm { link, .. } => link.attach(theirs).expect("the hive is there"),
+            Self::Vm(linked) => linked.link().attach(theirs).expect("the hive is there"),
         }
         ours
-    }
-}
-
-/// QEMU is ended through its monitor; where the test has failed already, by its process id.
-impl Drop for Hive {
-    fn drop(&mut self) {
-        if let Self::Vm { boot, .. } = self
-            && let Some(boot) = boot.take()
-            && !std::thread::panicking()
-        {
-            boot.quit();
-        }
     }
 }
 

@@ -39,7 +39,8 @@ pub struct Tally {
 
 struct Session<W: World> {
     connection: Connection<W, FIDS, WAITING>,
-    tree: W,
+    /// Not on the stack: the system's tree is larger than a test's thread likes.
+    tree: Box<W>,
     reply: Vec<u8>,
     /// Requests that wait, and the most bytes that they asked for.
     waiting: HashMap<Tag, usize>,
@@ -51,7 +52,7 @@ struct Session<W: World> {
 /// # Panics
 /// Where something is wrong.
 pub fn fuzz_session(data: &[u8]) -> Tally {
-    play(data, Model::new())
+    play(data, Box::new(Model::new()))
 }
 
 /// Plays `data` to the tree that the system serves and hangs up.
@@ -59,10 +60,10 @@ pub fn fuzz_session(data: &[u8]) -> Tally {
 /// # Panics
 /// Where something is wrong.
 pub fn fuzz_hive(data: &[u8]) -> Tally {
-    play(data, Hive::new(Machine))
+    play(data, Box::new(Hive::new(Machine)))
 }
 
-fn play(data: &[u8], tree: impl World) -> Tally {
+fn play(data: &[u8], tree: Box<impl World>) -> Tally {
     let mut session = Session {
         connection: Connection::new(ConnectionId(1)),
         tree,

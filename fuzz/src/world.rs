@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use namespace::{Host, Namespace};
+use secure9p_codec::Name;
 use secure9p_core::model::Model;
 use secure9p_core::{ConnectionId, OpenMode, Read, Tree};
 
@@ -111,7 +112,7 @@ impl World for Hive {
         let lines = sessions.iter().filter(|byte| **byte == b'\n').count();
         assert_eq!(lines, 1, "a session is left: {}", String::from_utf8_lossy(&sessions));
         static FRESH: OnceLock<usize> = OnceLock::new();
-        let fresh = *FRESH.get_or_init(|| look(&mut Hive::new(Machine)).2);
+        let fresh = *FRESH.get_or_init(|| look(&mut Box::new(Hive::new(Machine))).2);
         assert_eq!(writers, fresh, "an open /queen/ctl is left");
     }
 }
@@ -122,6 +123,7 @@ fn look(tree: &mut Hive) -> (Vec<u8>, Vec<u8>, usize) {
     let (session, root) = tree.attach(ConnectionId(2), "queen", "").expect("there is room");
     let find = |tree: &mut Hive, path: [&str; 2]| {
         path.iter().fold(root.node, |from, name| {
+            let name = Name::new(name).expect("a name");
             tree.walk(session, from, name).expect("a file of the system").node
         })
     };

@@ -40,6 +40,19 @@ pub fn nine_bench() -> Result<String> {
     String::from_utf8(output).context("nine-bench prints text")
 }
 
+/// Measures the codec; prints a line `NAME NUMBER ns` for each message.
+pub fn codec_bench() -> Result<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace::root()).args(["bench", "--quiet", "--locked"]).args([
+        "--package",
+        "cohesix-secure9p-codec",
+        "--bench",
+        "messages",
+    ]);
+    String::from_utf8(workspace::run(&mut command)?).context("the codec's benchmark prints text")
+}
+
 fn command(package: &str, program: &str, arguments: &[String]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

@@ -22,6 +22,7 @@ mod nodes;
 mod policy;
 mod sessions;
 pub mod text;
+mod traffic;
 mod tree;
 mod window;
 

@@ -110,8 +110,8 @@ impl Node {
     }
 
     /// The file `name` in this directory.
-    pub fn child(self, name: &str) -> Option<Self> {
-        self.children(0).find(|child| child.name() == name)
+    pub fn child(self, name: &[u8]) -> Option<Self> {
+        self.children(0).find(|child| child.name().as_bytes() == name)
     }
 
     /// The files in this directory whose number is above `place`, in order of their numbers.
@@ -149,8 +149,8 @@ mod tests {
         assert_eq!(all, [Node::Boot, Node::Events, Node::Memory, Node::Sessions]);
         let rest: std::vec::Vec<_> = Node::Proc.children(Node::Events.number()).collect();
         assert_eq!(rest, [Node::Memory, Node::Sessions]);
-        assert_eq!(Node::Root.child("queen"), Some(Node::Queen));
-        assert_eq!(Node::Root.child("/"), None);
+        assert_eq!(Node::Root.child(b"queen"), Some(Node::Queen));
+        assert_eq!(Node::Root.child(b"/"), None);
         assert_eq!(Node::Worker.children(0).next(), None);
     }
 }

@@ -4,6 +4,7 @@ extern crate std;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+use secure9p_codec::Name;
 use secure9p_core::{Access, AccessPolicy, OpenMode, Read, Tree, Write};
 
 use super::*;
@@ -36,6 +37,7 @@ fn attached() -> (std::boxed::Box<Tested>, SessionId) {
 fn find(tree: &mut Tested, session: SessionId, path: &str) -> Result<Node, Error> {
     let mut node = Node::Root;
     for name in path.split('/').filter(|name| !name.is_empty()) {
+        let name = Name::new(name).expect("a name");
         node = tree.walk(session, node, name)?.node;
     }
     Ok(node)
@@ -93,7 +95,8 @@ fn files_say_what_they_know() {
     let (mut tree, session) = attached();
     assert_eq!(cat(&mut tree, session, "/proc/boot"), "Cohesix 0.1.0\nkernel: a test\n");
     assert_eq!(cat(&mut tree, session, "/proc/mem"), "free: 7\n");
-    let sessions = "session=0 connection=1 role=queen user=me\n";
+    let sessions = "session=0 connection=1 open=1   operations=0          fids=0   frames=0          \
+                    in=0            out=0            errors=0        role=queen user=me\n";
     assert_eq!(cat(&mut tree, session, "/proc/sessions"), sessions);
     assert_eq!(find(&mut tree, session, "/proc/nothing"), Err(Error::NotFound));
 }

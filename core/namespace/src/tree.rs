@@ -3,10 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
-use secure9p_codec::Qid;
+use secure9p_codec::{Name, Qid};
 use secure9p_core::{
-    Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
-    Write,
+    Access, AccessPolicy, ConnectionId, Counters, Entry, Error, FileName, Found, OpenMode, Read,
+    Stat, Tree, Write,
 };
 
 use crate::control::{Refusal, Writer};
@@ -102,10 +102,10 @@ impl<H: Host> Namespace<H> {
 
     /// Accepts control lines. Acting on them comes with the queen's commands; until then each is
     /// logged. A blank line is no command.
-    fn control(&mut self, writer: &mut Writer, data: &[u8]) -> Result<(), Error> {
+    fn control(&mut self, by: ConnectionId, writer: &mut Writer, data: &[u8]) -> Result<(), Error> {
         let Self { joiners, log, .. } = self;
         let mut accepted = 0;
-        let written = joiners.write(writer, data, |bytes| {
+        let written = joiners.write(by, writer, data, |bytes| {
             if bytes.trim_ascii().is_empty() {
                 return;
             }
@@ -125,6 +125,7 @@ impl<H: Host> Namespace<H> {
         if let Err(refusal) = written {
             let why = match refusal {
                 Refusal::Long => "a line is too long",
+                Refusal::Second => "another line of the connection is unfinished",
                 Refusal::Full => "too many unfinished lines",
             };
             self.log(format_args!("ctl refused: {why}"));
@@ -149,7 +150,7 @@ impl<H: Host> AccessPolicy for Namespace<H> {
     type Node = Node;
 
     fn allow(&mut self, session: SessionId, node: Node, access: Access) -> Result<(), Error> {
-        policy::allow(self.sessions.role(session)?, node, access)
+        policy::allow(self.sessions.operation(session)?, node, access)
     }
 }
 
@@ -175,9 +176,21 @@ impl<H: Host> Tree for Namespace<H> {
         self.sessions.remove(session);
     }
 
-    fn walk(&mut self, session: SessionId, from: Node, name: &str) -> Result<Found<Node>, Error> {
+    fn served(&mut self, connection: ConnectionId, counters: &Counters, fids: usize) {
+        self.sessions.served(connection, counters, fids);
+    }
+
+    fn walk(
+        &mut self,
+        session: SessionId,
+        from: Node,
+        name: Name<'_>,
+    ) -> Result<Found<Node>, Error> {
         let role = self.sessions.role(session)?;
-        let node = if name == ".." { Some(from.parent()) } else { from.child(name) };
+        let node = match name.as_bytes() {
+            b".." => Some(from.parent()),
+            name => from.child(name),
+        };
         let node = node.filter(|node| policy::may_see(role, *node)).ok_or(Error::NotFound)?;
         Ok(self.found(node))
     }
@@ -187,7 +200,8 @@ impl<H: Host> Tree for Namespace<H> {
         Ok(self.describe(role, node))
     }
 
-    fn open(&mut self, _: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+    fn open(&mut self, session: SessionId, node: Node, mode: OpenMode) -> Result<Open, Error> {
+        self.sessions.opened(session)?;
         match node {
             Node::QueenLog => Ok(Open::Window(self.log.start())),
             // A reader of events hears of what happens from now on.
@@ -228,7 +242,7 @@ impl<H: Host> Tree for Namespace<H> {
 
     fn write(
         &mut self,
-        _: SessionId,
+        session: SessionId,
         node: Node,
         open: &mut Open,
         data: &[u8],
@@ -238,7 +252,10 @@ impl<H: Host> Tree for Namespace<H> {
                 self.log.append(data)?;
                 self.changed(node, self.log.len());
             }
-            (Node::Control, Open::Control(writer)) => self.control(writer, data)?,
+            (Node::Control, Open::Control(writer)) => {
+                let by = self.sessions.connection(session)?;
+                self.control(by, writer, data)?;
+            }
             _ => return Err(Error::Invalid),
         }
         Ok(Write::Done(data.len() as u32))
@@ -262,7 +279,8 @@ impl<H: Host> Tree for Namespace<H> {
         }
     }
 
-    fn close(&mut self, _: SessionId, node: Node, open: Open) {
+    fn close(&mut self, session: SessionId, node: Node, open: Open) {
+        self.sessions.closed(session);
         match (node, open) {
             (Node::Events, _) => self.listeners = self.listeners.saturating_sub(1),
             (_, Open::Control(writer)) => self.end_control(writer),

@@ -18,6 +18,19 @@ use crate::{Corrupt, Indices, Reader, Ring, Writer};
 
 /// Words of shared memory per lane.
 pub const WORDS: usize = 8;
+/// Most bytes of a message that its length is told from.
+pub const PREFIX: usize = 4;
+
+/// Why there is no next message, now or ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken<E> {
+    /// The peer's index is impossible.
+    Ring,
+    /// The message says a length that was refused.
+    Length(E),
+    /// The message is longer than the space for it.
+    Space,
+}
 
 /// The shared parts of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -184,19 +197,24 @@ impl<'a> ServerSide<'a> {
         self.lane.closed.store(self.closed, Ordering::Release);
     }
 
-    /// The next message of a stream whose messages start with their own length in four bytes,
-    /// little-endian, the four included. `Ok(None)` where it is not there as a whole yet.
+    /// The next message. `length` tells from the first bytes that are there ([`PREFIX`] at most)
+    /// how long it is, or `None` while they are too few: so what it refuses is refused before
+    /// another byte comes. `Ok(None)` where the message is not there as a whole yet.
     ///
-    /// A length below 4 or above `into`'s is `Err(Some(length))`.
-    pub fn message<'b>(&mut self, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, Option<u32>> {
-        let corrupt = |_: Corrupt| None;
-        let mut header = [0; 4];
-        if self.inbound.peek(&mut header).map_err(corrupt)? < header.len() {
-            return Ok(None);
-        }
-        let size = u32::from_le_bytes(header);
-        let length = usize::try_from(size).unwrap_or(usize::MAX);
-        let message = into.get_mut(..length).filter(|_| length >= 4).ok_or(Some(size))?;
+    /// # Errors
+    /// What `length` refused; a message that is longer than `into`; a peer whose index is
+    /// impossible. The stream cannot go on.
+    pub fn message<'b, E>(
+        &mut self,
+        into: &'b mut [u8],
+        length: impl FnOnce(&[u8]) -> Result<Option<usize>, E>,
+    ) -> Result<Option<&'b [u8]>, Broken<E>> {
+        let corrupt = |_: Corrupt| Broken::Ring;
+        let mut prefix = [0; PREFIX];
+        let there = self.inbound.peek(&mut prefix).map_err(corrupt)?;
+        let prefix = prefix.get(..there).unwrap_or_default();
+        let Some(length) = length(prefix).map_err(Broken::Length)? else { return Ok(None) };
+        let message = into.get_mut(..length).ok_or(Broken::Space)?;
         if self.inbound.available().map_err(corrupt)? < length {
             return Ok(None);
         }
@@ -297,6 +315,13 @@ mod tests {
         assert!(link.is_free());
     }
 
+    /// Two bytes, themselves included.
+    fn length(prefix: &[u8]) -> Result<Option<usize>, u16> {
+        let Some(prefix) = prefix.first_chunk() else { return Ok(None) };
+        let length = u16::from_le_bytes(*prefix);
+        if length < 2 { Err(length) } else { Ok(Some(length.into())) }
+    }
+
     #[test]
     fn messages_come_whole_or_not_at_all() {
         let shared = Shared::new();
@@ -304,20 +329,24 @@ mod tests {
             (LinkSide::new(shared.lane(0)), ServerSide::new(shared.lane(0)));
         link.open();
         let mut into = [0; 10];
-        for (i, byte) in [7, 0, 0, 0, b'a', b'b', b'c', 4].iter().enumerate() {
-            assert_eq!(server.message(&mut into), Ok(None), "after {i} bytes");
+        for (i, byte) in [5, 0, b'a', b'b', b'c', 2].iter().enumerate() {
+            assert_eq!(server.message(&mut into, length), Ok(None), "after {i} bytes");
             link.inbound.write(&[*byte]).expect("honest");
-            if i == 6 {
-                assert_eq!(server.message(&mut into), Ok(Some(&b"\x07\0\0\0abc"[..])));
+            if i == 4 {
+                assert_eq!(server.message(&mut into, length), Ok(Some(&b"\x05\0abc"[..])));
             }
         }
-        link.inbound.write(&[0, 0, 0, 3, 0, 0, 0]).expect("honest");
-        assert_eq!(server.message(&mut into), Ok(Some(&b"\x04\0\0\0"[..])));
-        assert_eq!(server.message(&mut into), Err(Some(3)));
+        link.inbound.write(&[0]).expect("honest");
+        assert_eq!(server.message(&mut into, length), Ok(Some(&b"\x02\0"[..])));
+        // Refused as soon as the length is there, and again until it is closed.
+        for _ in 0..2 {
+            link.inbound.write(&[1, 0]).expect("honest");
+            assert_eq!(server.message(&mut into, length), Err(Broken::Length(1)));
+        }
         server.close();
         link.end();
         link.open();
-        link.inbound.write(&[11, 0, 0, 0]).expect("honest");
-        assert_eq!(server.message(&mut into), Err(Some(11)));
+        link.inbound.write(&[11, 0]).expect("honest");
+        assert_eq!(server.message(&mut into, length), Err(Broken::Space));
     }
 }

@@ -1,108 +1,130 @@
 //! File names: one ([`Name`]), and the path of a walk ([`Names`]).
+//!
+//! A name's bytes are looked at once, when it is decoded, and kept as bytes: to find a file they
+//! are compared, which needs no text. (A `str` could only be made by checking them again.)
 
-use crate::field::{Field, Reader, Writer, has_nul};
+use core::fmt;
+
+use crate::field::{Field, Reader, Writer};
 use crate::frame::{DecodeError, EncodeError};
-use crate::ids::Dialect;
 
 /// Most names in one walk (`MAXWELEM`, walk(5)).
 pub const MAX_WALK: usize = 16;
 
-/// A file's name: not empty, without `/` and NUL. `.` and `..` are names here; what they mean is
-/// the server's to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name<'a>(&'a str);
+/// A file's name: UTF-8, not empty, without `/` and NUL. `.` and `..` are names here; what they
+/// mean is the server's to say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
     /// `text` as a name; `None` where it is none.
     #[must_use]
     pub fn new(text: &'a str) -> Option<Self> {
-        let is_name = is_name(text) && !has_nul(text) && u16::try_from(text.len()).is_ok();
-        is_name.then_some(Self(text))
+        let name = text.as_bytes();
+        let is_name = check(name).is_ok() && u16::try_from(name.len()).is_ok();
+        is_name.then_some(Self(name))
     }
 
     /// The name.
     #[must_use]
-    pub const fn as_str(self) -> &'a str {
+    #[inline]
+    pub const fn as_bytes(self) -> &'a [u8] {
         self.0
+    }
+
+    /// The name as text, which costs another look at it.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        // It was found to be UTF-8 when it was made.
+        core::str::from_utf8(self.0).unwrap_or_default()
     }
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.bytes().any(|byte| byte == b'/')
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
 }
 
-/// Looks for what no name has. (Names are short: a loop that stops beats one over words.)
+/// That `name` is one. Names are short and ASCII as a rule: that is found without a loop, eight
+/// bytes at a time, and what is not is looked at again.
 #[inline]
-fn check_bytes(name: &[u8]) -> Result<(), DecodeError> {
+fn check(name: &[u8]) -> Result<(), DecodeError> {
+    if is_plain(name) { Ok(()) } else { check_each(name) }
+}
+
+/// Whether `name` is not empty and all of it is ASCII, with neither `/` nor NUL.
+#[inline]
+fn is_plain(name: &[u8]) -> bool {
+    // The pieces at both ends overlap where the length is not just right.
+    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        return plain(u64::from_le_bytes(*last))
+            && plain(u64::from_le_bytes(*first))
+            && name.chunks_exact(8).skip(1).all(|piece| {
+                piece.first_chunk().is_some_and(|piece| plain(u64::from_le_bytes(*piece)))
+            });
+    }
+    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return plain(u64::from(first) | u64::from(last) << 32);
+    }
+    let is_plain = |byte: &u8| byte.is_ascii() && !matches!(byte, 0 | b'/');
+    !name.is_empty() && name.iter().all(is_plain)
+}
+
+/// Whether each of eight bytes is ASCII and neither `/` nor NUL.
+#[inline]
+const fn plain(bytes: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const SLASHES: u64 = u64::from_le_bytes([b'/'; 8]);
+    // Of bytes below 0x80, taking 1 away sets the top bit in 0 alone; a borrow can only come out
+    // of a 0, which is found already.
+    let slashes = bytes ^ SLASHES;
+    (bytes | bytes.wrapping_sub(ONES) | slashes.wrapping_sub(ONES)) & HIGH == 0
+}
+
+/// Finds what is wrong with `name`, or that it is one that is not ASCII.
+#[cold]
+fn check_each(name: &[u8]) -> Result<(), DecodeError> {
     if name.is_empty() {
         return Err(DecodeError::Name);
     }
-    for byte in name {
-        match byte {
-            b'/' => return Err(DecodeError::Name),
-            0 => return Err(DecodeError::Text),
-            _ => {}
-        }
+    match name.iter().find(|byte| matches!(byte, 0 | b'/')) {
+        Some(0) => Err(DecodeError::Text),
+        Some(_) => Err(DecodeError::Name),
+        None => core::str::from_utf8(name).map(|_| ()).map_err(|_| DecodeError::Text),
     }
-    Ok(())
 }
 
 impl<'a> Field<'a> for Name<'a> {
     fn take(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let length = u16::take(reader)?;
         let name = reader.bytes(usize::from(length))?;
-        check_bytes(name)?;
-        core::str::from_utf8(name).map(Self).map_err(|_| DecodeError::Text)
+        check(name)?;
+        Ok(Self(name))
     }
 
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.text(self.0)
+        let length = u16::try_from(self.0.len()).map_err(|_| EncodeError::Text)?;
+        length.put(writer)?;
+        writer.bytes(self.0)
     }
 }
 
 /// The path of a walk: at most [`MAX_WALK`] names, validated when it was made and taken apart as
 /// it is walked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Names<'a> {
-    count: u16,
-    packed: Packed<'a>,
-}
-
-/// Names with their lengths, as they travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packed<'a> {
-    /// All are shorter than 128 bytes. Then the two bytes of a length are ASCII, and all of it is
-    /// UTF-8 exactly if each name is: it was looked at once and is cut without looking again.
-    Short(&'a str),
-    /// Some are longer.
-    Long(&'a [u8]),
-}
-
-impl<'a> Packed<'a> {
-    /// `count` names without what none has; `lengths` are their lengths, or-ed.
-    #[inline]
-    fn of(bytes: &'a [u8], count: u16, lengths: u16) -> Result<Self, DecodeError> {
-        if lengths < 0x80 {
-            return core::str::from_utf8(bytes).map(Self::Short).map_err(|_| DecodeError::Text);
-        }
-        let mut reader = Reader::new(Dialect::Plan9, bytes);
-        for _ in 0..count {
-            Name::take(&mut reader)?;
-        }
-        Ok(Self::Long(bytes))
-    }
-
-    const fn bytes(self) -> &'a [u8] {
-        match self {
-            Self::Short(text) => text.as_bytes(),
-            Self::Long(bytes) => bytes,
-        }
-    }
+    /// Names with their lengths, as they travel.
+    packed: &'a [u8],
+    /// A whole word: what is copied with it was written with it.
+    count: usize,
 }
 
 impl<'a> Names<'a> {
     /// No name: a walk that only makes another fid.
-    pub const EMPTY: Self = Self { count: 0, packed: Packed::Short("") };
+    pub const EMPTY: Self = Self { count: 0, packed: &[] };
 
     /// Puts `names` into `into` as they travel.
     ///
@@ -112,23 +134,19 @@ impl<'a> Names<'a> {
         if names.len() > MAX_WALK {
             return Err(EncodeError::Count);
         }
-        let count = u16::try_from(names.len()).map_err(|_| EncodeError::Count)?;
         let mut writer = Writer::new(into);
         for name in names {
             Name::new(name).ok_or(EncodeError::Text)?.put(&mut writer)?;
         }
         let length = writer.written();
-        let bytes = into.get(..length).ok_or(EncodeError::Space)?;
-        let lengths = names.iter().fold(0, |lengths, name| lengths | name.len());
-        let lengths = u16::try_from(lengths).map_err(|_| EncodeError::Text)?;
-        let packed = Packed::of(bytes, count, lengths).map_err(|_| EncodeError::Text)?;
-        Ok(Self { count, packed })
+        let packed = into.get(..length).ok_or(EncodeError::Space)?;
+        Ok(Self { packed, count: names.len() })
     }
 
     /// How many.
     #[must_use]
     pub const fn len(self) -> usize {
-        self.count as usize
+        self.count
     }
 
     /// Whether there is none.
@@ -138,54 +156,55 @@ impl<'a> Names<'a> {
     }
 }
 
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
 impl<'a> Iterator for Names<'a> {
     type Item = Name<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Name<'a>> {
         self.count = self.count.checked_sub(1)?;
-        let length = usize::from(u16::from_le_bytes(*self.packed.bytes().first_chunk()?));
-        let end = length.checked_add(2)?;
-        match self.packed {
-            Packed::Short(text) => {
-                self.packed = Packed::Short(text.get(end..)?);
-                text.get(2..end).map(Name)
-            }
-            Packed::Long(bytes) => {
-                self.packed = Packed::Long(bytes.get(end..)?);
-                core::str::from_utf8(bytes.get(2..end)?).ok().map(Name)
-            }
-        }
+        let (name, rest) = split(self.packed)?;
+        self.packed = rest;
+        Some(Name(name))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = usize::from(self.count);
-        (count, Some(count))
+        (self.count, Some(self.count))
     }
 }
 
+/// The bytes that two bytes of length stand in front of, and what is behind them.
+#[inline]
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+}
+
 impl<'a> Field<'a> for Names<'a> {
-    #[inline]
+    /// Inlined: a request is made of it in one place only, and through memory it takes as long again.
+    #[inline(always)]
     fn take(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let count = u16::take(reader)?;
-        if usize::from(count) > MAX_WALK {
+        let count = usize::from(u16::take(reader)?);
+        if count > MAX_WALK {
             return Err(DecodeError::Count);
         }
-        let all = reader.rest();
-        let mut lengths = 0;
+        let mut rest = reader.rest();
         for _ in 0..count {
-            let length = u16::take(reader)?;
-            let name = reader.bytes(usize::from(length))?;
-            check_bytes(name)?;
-            lengths |= length;
+            let name;
+            (name, rest) = split(rest).ok_or(DecodeError::Truncated)?;
+            check(name)?;
         }
-        let length = all.len() - reader.rest().len();
-        let bytes = all.get(..length).ok_or(DecodeError::Truncated)?;
-        Ok(Self { count, packed: Packed::of(bytes, count, lengths)? })
+        let length = reader.rest().len().saturating_sub(rest.len());
+        Ok(Self { packed: reader.bytes(length)?, count })
     }
 
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        self.count.put(writer)?;
-        writer.bytes(self.packed.bytes())
+        u16::try_from(self.count).map_err(|_| EncodeError::Count)?.put(writer)?;
+        writer.bytes(self.packed)
     }
 }

@@ -1,7 +1,7 @@
 //! Broken and hostile frames, one test for each class of them.
 
 use secure9p_codec::{
-    DecodeError, Dialect, Fid, FrameError, MAX_MSIZE, Names, REPLIES, REQUESTS, Request, Tag,
+    DecodeError, Dialect, Fid, FrameError, MAX_MSIZE, Name, Names, REPLIES, REQUESTS, Request, Tag,
     decode_reply, decode_request, encode_request, frame_length, header,
 };
 
@@ -262,4 +262,52 @@ fn bytes_behind_the_frame_are_not_part_of_it() {
     let length = encode_request(Dialect::Linux, Tag(1), &clunk, &mut stream).unwrap();
     assert_eq!(decode_request(Dialect::Linux, &stream), Err(DecodeError::Frame(FrameError::Size)));
     assert!(decode_request(Dialect::Linux, &stream[..length]).is_ok());
+}
+
+/// Names are checked several bytes at a time: so every byte at every place of names of all
+/// lengths that this makes a difference to, against what the document says of one byte.
+#[test]
+fn every_byte_at_every_place_of_a_name() {
+    for length in 1..=26 {
+        for place in 0..length {
+            for byte in 0..=u8::MAX {
+                let mut name = vec![b'a' + (place as u8 % 26); length];
+                name[place] = byte;
+                let body = [&(length as u16).to_le_bytes()[..], &name].concat();
+                let body = [&[0; 8][..], &[1, 0], &body].concat();
+                let expected = match byte {
+                    b'/' => Err(DecodeError::Name),
+                    0 | 0x80.. => Err(DecodeError::Text),
+                    _ => Ok(()),
+                };
+                let frame = frame(110, &[&body]);
+                let decoded = decode_request(Dialect::Linux, &frame).map(|_| ());
+                assert_eq!(decoded, expected, "{byte} at {place} of {length}");
+                let text = std::str::from_utf8(&name);
+                let is_name = text.is_ok_and(|text| Name::new(text).is_some());
+                assert_eq!(is_name, expected.is_ok(), "{byte} at {place} of {length}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_beyond_ascii_are_names() {
+    for name in ["é", "ä/", "naïve-file-name", "日本語", "aaaaaaa😀", "😀aaaaaaaaaaaa", "a\u{7f}"]
+    {
+        let frame = frame(110, &[&[0; 8], &[1, 0], &text(name)]);
+        let decoded = decode_request(Dialect::Linux, &frame);
+        if name.contains('/') {
+            assert_eq!(decoded, Err(DecodeError::Name));
+            continue;
+        }
+        let Ok((_, Request::Walk { names, .. })) = decoded else { panic!("{decoded:?}") };
+        assert_eq!(names.map(|name| name.as_str()).collect::<Vec<_>>(), [name]);
+        // Cut in the middle of a character it is none.
+        let mut short = name.as_bytes().to_vec();
+        if short.pop() != Some(0x7f) && std::str::from_utf8(&short).is_err() {
+            let length = (short.len() as u16).to_le_bytes();
+            assert_eq!(walk(&[&[&length[..], &short].concat()]), DecodeError::Text);
+        }
+    }
 }

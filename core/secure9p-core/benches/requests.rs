@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use secure9p_codec::{Dialect, Fid, Names, Qid, Request, Tag, UserId, encode_request};
+use secure9p_codec::{Dialect, Fid, Name, Names, Qid, Request, Tag, UserId, encode_request};
 use secure9p_core::{
     Access, AccessPolicy, Connection, ConnectionId, Entry, Error, FileName, Found, OpenMode,
     Outcome, Read, Stat, Tree, Write,
@@ -41,7 +41,7 @@ impl Tree for Bare {
 
     fn detach(&mut self, (): ()) {}
 
-    fn walk(&mut self, (): (), _: u8, _: &str) -> Result<Found<u8>, Error> {
+    fn walk(&mut self, (): (), _: u8, _: Name<'_>) -> Result<Found<u8>, Error> {
         Ok(found(1))
     }
 

@@ -163,6 +163,20 @@ impl<T: Tree, const FIDS: usize, const WAITING: usize, H: Hooks> Connection<T, F
     /// Takes `frame`, one whole message, and puts its answer to the front of `reply`, which should
     /// have [`MAX_MSIZE`] bytes.
     pub fn handle(&mut self, frame: &[u8], tree: &mut T, reply: &mut [u8]) -> Outcome {
+        let outcome = self.take(frame, tree, reply);
+        self.tell(tree);
+        outcome
+    }
+
+    /// Tells the tree what went over the connection.
+    fn tell(&self, tree: &mut T) {
+        let fids = self.fids.count();
+        if fids > 0 {
+            tree.served(self.id, &self.counters, fids);
+        }
+    }
+
+    fn take(&mut self, frame: &[u8], tree: &mut T, reply: &mut [u8]) -> Outcome {
         self.counters.frame(frame.len());
         let header = match header(frame) {
             Ok((header, _)) => header,
@@ -218,6 +232,7 @@ impl<T: Tree, const FIDS: usize, const WAITING: usize, H: Hooks> Connection<T, F
                 Err(error) => self.refuse(dialect, waiter.tag, error, reply),
             };
             self.waiting.take(index);
+            self.tell(tree);
             return length;
         }
         None

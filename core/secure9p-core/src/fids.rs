@@ -58,6 +58,8 @@ pub(crate) struct Fids<T: Tree, const FIDS: usize> {
     slots: [Option<Slot<T>>; FIDS],
     /// As many as fids, for each session has at least one.
     sessions: [Option<Attached<T>>; FIDS],
+    /// Places in use.
+    used: usize,
 }
 
 impl<T: Tree, const FIDS: usize> Fids<T, FIDS> {
@@ -66,6 +68,7 @@ impl<T: Tree, const FIDS: usize> Fids<T, FIDS> {
             numbers: [Fid::NONE; FIDS],
             slots: [const { None }; FIDS],
             sessions: [const { None }; FIDS],
+            used: 0,
         }
     }
 
@@ -151,6 +154,7 @@ impl<T: Tree, const FIDS: usize> Fids<T, FIDS> {
         let number = self.numbers.get_mut(place.0).ok_or(Error::TooManyFids)?;
         *slot = Some(Slot { session, node: found.node, qid: found.qid, open: None, origin });
         *number = fid;
+        self.used = self.used.saturating_add(1);
         if let Some(Some(attached)) = self.sessions.get_mut(origin.0) {
             attached.fids = attached.fids.saturating_add(1);
         }
@@ -161,6 +165,7 @@ impl<T: Tree, const FIDS: usize> Fids<T, FIDS> {
     pub fn remove(&mut self, place: Place) -> Option<(Fid, Slot<T>, Option<Session<T>>)> {
         let slot = self.slots.get_mut(place.0)?.take()?;
         let number = core::mem::replace(self.numbers.get_mut(place.0)?, Fid::NONE);
+        self.used = self.used.saturating_sub(1);
         let seat = self.sessions.get_mut(slot.origin.0)?;
         let attached = seat.as_mut()?;
         attached.fids = attached.fids.saturating_sub(1);
@@ -174,7 +179,7 @@ impl<T: Tree, const FIDS: usize> Fids<T, FIDS> {
     }
 
     /// Fids in use.
-    pub fn count(&self) -> usize {
-        self.numbers.iter().filter(|number| **number != Fid::NONE).count()
+    pub const fn count(&self) -> usize {
+        self.used
     }
 }

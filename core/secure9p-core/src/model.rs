@@ -15,7 +15,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use secure9p_codec::Qid;
+use secure9p_codec::{Name, Qid};
 
 use crate::{
     Access, AccessPolicy, ConnectionId, Entry, Error, FileName, Found, OpenMode, Read, Stat, Tree,
@@ -303,11 +303,12 @@ impl Tree for Model {
         &mut self,
         session: ModelSession,
         from: ModelNode,
-        name: &str,
+        name: Name<'_>,
     ) -> Result<Found<ModelNode>, Error> {
         self.granted(session, from, Access::Walk);
         let directory = self.file(from)?;
         assert_eq!(directory.kind, Kind::Directory, "a file was walked through");
+        let name = name.as_str();
         assert!(!name.is_empty() && name != "." && !name.contains(['/', '\0']), "{name:?}");
         if name == ".." {
             return Ok(self.found(directory.parent));

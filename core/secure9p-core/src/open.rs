@@ -156,11 +156,11 @@ impl<T: Tree, const FIDS: usize, const WAITING: usize, H: Hooks> Connection<T, F
         if slot.open.is_some() {
             return Err(Error::BadUse);
         }
-        if matches!(name.as_str(), "." | "..") {
+        if matches!(name.as_bytes(), b"." | b"..") {
             return Err(Error::Exists);
         }
         let from = Found { node: slot.node, qid: slot.qid };
-        step(tree, slot.session, from, name.as_str()).map_err(|error| match error {
+        step(tree, slot.session, from, name).map_err(|error| match error {
             Error::NotFound => Error::Permission,
             other => other,
         })

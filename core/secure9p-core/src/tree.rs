@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use secure9p_codec::{Qid, Statfs};
+use secure9p_codec::{Name, Qid, Statfs};
 
-use crate::Error;
+use crate::{Counters, Error};
 
 /// Longest file name that this server gives, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -149,6 +149,12 @@ pub trait Tree: AccessPolicy {
     /// The session's last fid is gone.
     fn detach(&mut self, session: Self::Session);
 
+    /// What went over a connection so far, and how many fids it has: told after each of its
+    /// requests and late replies, as long as it has a fid. For whoever wants to show it.
+    fn served(&mut self, connection: ConnectionId, counters: &Counters, fids: usize) {
+        let _ = (connection, counters, fids);
+    }
+
     /// The file `name` in the directory `from`. `..` leads up, and from the root to the root;
     /// `.` is never asked for.
     ///
@@ -158,7 +164,7 @@ pub trait Tree: AccessPolicy {
         &mut self,
         session: Self::Session,
         from: Self::Node,
-        name: &str,
+        name: Name<'_>,
     ) -> Result<Found<Self::Node>, Error>;
 
     /// What the file is.

@@ -1,6 +1,6 @@
 //! Walking: walk(5).
 
-use secure9p_codec::{Dialect, Fid, Names, WalkReply};
+use secure9p_codec::{Dialect, Fid, Name, Names, WalkReply};
 
 use crate::connection::{Answer, Answering, Connection};
 use crate::hooks::Hooks;
@@ -28,7 +28,7 @@ impl<T: Tree, const FIDS: usize, const WAITING: usize, H: Hooks> Connection<T, F
         let mut found = Found { node: slot.node, qid: slot.qid };
         let mut walked = WalkReply::new(to.out);
         for name in names {
-            match step(tree, session, found, name.as_str()) {
+            match step(tree, session, found, name) {
                 Ok(next) => found = next,
                 Err(error) if walked.count() == 0 => return Err(error),
                 Err(_) => break,
@@ -62,12 +62,12 @@ pub(crate) fn step<T: Tree>(
     tree: &mut T,
     session: <T as AccessPolicy>::Session,
     from: Found<<T as AccessPolicy>::Node>,
-    name: &str,
+    name: Name<'_>,
 ) -> Result<Found<<T as AccessPolicy>::Node>, Error> {
     if !from.qid.is_directory() {
         return Err(Error::NotDirectory);
     }
-    if name == "." {
+    if name.as_bytes() == b"." {
         // Not a name in 9P (intro(5)): a client resolves it.
         return Err(Error::Invalid);
     }

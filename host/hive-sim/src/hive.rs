@@ -46,7 +46,8 @@ impl Place {
 /// What the lock is around.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub tree: Tree,
+    /// Not in place: it is large, and so moves once on its way from the stack.
+    pub tree: Box<Tree>,
     places: [Option<Place>; MAX_CONNECTIONS],
     /// Number of the next connection.
     next: u32,
@@ -99,7 +100,7 @@ impl Hive {
     /// A hive that has just started.
     #[must_use]
     pub fn new() -> Self {
-        let tree = Tree::new(Facts::new(visitor::MEMORY));
+        let tree = Box::new(Tree::new(Facts::new(visitor::MEMORY)));
         let places = [const { None }; MAX_CONNECTIONS];
         Self(Mutex::new(State { tree, places, next: 1, doors: 1 }))
     }

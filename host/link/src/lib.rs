@@ -131,6 +131,11 @@ impl Link {
         self.0.changed.notify_all();
     }
 
+    /// Whether the port is closed: nothing will come any more.
+    fn is_gone(&self) -> bool {
+        lock(&self.0.state).gone
+    }
+
     /// Opens a channel, waiting until one is free.
     fn open(&self) -> io::Result<usize> {
         let mut state = lock(&self.0.state);
@@ -169,6 +174,11 @@ impl Link {
                 break;
             }
         }
+        self.close(index);
+    }
+
+    /// Closes this end of a channel.
+    fn close(&self, index: usize) {
         let owed = lock(&self.0.state).channels[index].close_here();
         if owed {
             // Where the port is gone there is nobody to tell.

@@ -41,6 +41,13 @@ fn vm(mut port: UnixStream) {
     }
 }
 
+/// Four bytes, themselves included.
+fn length(prefix: &[u8]) -> Result<Option<usize>, u32> {
+    let Some(prefix) = prefix.first_chunk() else { return Ok(None) };
+    let length = u32::from_le_bytes(*prefix);
+    if length < 4 { Err(length) } else { Ok(Some(length as usize)) }
+}
+
 fn echo(server: &mut ServerSide) -> bool {
     if !server.is_open() {
         return false;
@@ -49,7 +56,7 @@ fn echo(server: &mut ServerSide) -> bool {
         return false;
     }
     let mut into = [0; 8192];
-    match server.message(&mut into) {
+    match server.message(&mut into, length) {
         Ok(Some(message)) => {
             server.outbound.write(message).expect("there was space");
             if message.ends_with(b"bye") {
@@ -157,6 +164,25 @@ fn a_unix_socket_is_private_and_gone_afterwards() {
     assert_eq!(mode & 0o777, 0o600);
     let mut client = UnixStream::connect(&path).expect("connected");
     exchange(&mut client, b"through the socket");
+    drop(server);
+    assert!(!path.exists());
+}
+
+#[test]
+fn only_a_socket_that_nobody_listens_at_is_replaced() {
+    let link = start();
+    let path = std::env::temp_dir().join(format!("cohesix-link-{}.taken", std::process::id()));
+    std::fs::write(&path, "precious").expect("a file");
+    let error = link.serve_unix(&path).expect_err("a file is there");
+    assert!(error.to_string().contains("no socket"), "{error}");
+    assert_eq!(std::fs::read(&path).expect("it is still there"), b"precious");
+    std::fs::remove_file(&path).expect("the test's own");
+    // Left behind by a server that is gone.
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+    let server = link.serve_unix(&path).expect("it listens");
+    let error = link.serve_unix(&path).expect_err("a server is there");
+    assert!(error.to_string().contains("listens there already"), "{error}");
+    exchange(&mut UnixStream::connect(&path).expect("connected"), b"the first one serves");
     drop(server);
     assert!(!path.exists());
 }

@@ -19,15 +19,15 @@ use serde_json::json;
 use client::{Client, Operation};
 use servers::Target;
 
-/// Rounds per server and operation; the best of them counts.
-const ROUNDS: usize = 7;
+/// Rounds per server and operation; the median counts.
+const ROUNDS: usize = 15;
 /// How long one round takes at least.
-const ROUND: Duration = Duration::from_millis(60);
+const ROUND: Duration = Duration::from_millis(30);
 /// Requests on their way at the same time.
 const DEPTHS: [usize; 2] = [1, 16];
 
-/// Nanoseconds per operation, by operation and depth.
-type Results = BTreeMap<(Operation, usize), f64>;
+/// Nanoseconds per operation in each round, by operation and depth.
+type Results = BTreeMap<(Operation, usize), Vec<f64>>;
 
 fn main() -> ExitCode {
     match run() {
@@ -49,8 +49,7 @@ fn run() -> Result<()> {
                 for (target, results) in targets.iter_mut().zip(&mut results) {
                     let took = round(&mut target.client, operation, depth)
                         .with_context(|| format!("{}: {operation:?}", target.name))?;
-                    let best = results.entry((operation, depth)).or_insert(f64::INFINITY);
-                    *best = best.min(took);
+                    results.entry((operation, depth)).or_default().push(took);
                 }
             }
         }
@@ -81,9 +80,8 @@ fn print(targets: &[Target], results: &[Results]) {
     for operation in Operation::ALL {
         for depth in DEPTHS {
             let row = results.iter().map(|results| {
-                results
-                    .get(&(operation, depth))
-                    .map_or_else(String::new, |ns| format!("{ns:>12.0}"))
+                let rounds = results.get(&(operation, depth));
+                rounds.map_or_else(String::new, |rounds| format!("{:>12.0}", median(rounds)))
             });
             let name = format!("{}, depth {depth}", operation.name());
             println!("{name:<24}{}", row.collect::<String>());
@@ -91,11 +89,18 @@ fn print(targets: &[Target], results: &[Results]) {
     }
 }
 
+/// The middle one of what is not nothing.
+fn median(rounds: &[f64]) -> f64 {
+    let mut sorted = rounds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
 fn header(targets: &[Target]) -> String {
     targets.iter().map(|target| format!("{:>12}", target.name)).collect()
 }
 
-/// One line for whoever runs this: a JSON object.
+/// One line for whoever runs this: a JSON object of each server's rounds.
 fn report(targets: &[Target], results: &[Results]) -> serde_json::Value {
     let servers = targets.iter().zip(results).map(|(target, results)| {
         let results = results

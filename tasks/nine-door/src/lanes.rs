@@ -3,6 +3,7 @@
 use channels::{CHANNELS, WINDOW};
 use ring::lane::{Lane, ServerSide};
 use runtime::memory::Region;
+use secure9p_codec::frame_length;
 use secure9p_core::{Connection, ConnectionId, Outcome, Tree};
 
 use crate::serve::{Buffers, FIDS, WAITING};
@@ -110,10 +111,12 @@ fn step<T: Tree>(
     if let Some(length) = connection.poll(tree, &mut buffers.reply) {
         return write(side, &buffers.reply[..length]);
     }
-    let limit = (connection.limit() as usize).min(buffers.frame.len());
-    let frame = match side.message(&mut buffers.frame[..limit]) {
+    let limit = connection.limit();
+    // Asked before the frame: what came in between is there then, and is served.
+    let is_ended = side.is_ended();
+    let frame = match side.message(&mut buffers.frame, |prefix| frame_length(prefix, limit)) {
         Ok(Some(frame)) => frame,
-        Ok(None) if side.is_ended() => return Step::Over,
+        Ok(None) if is_ended => return Step::Over,
         Ok(None) => return Step::Idle,
         Err(_) => return Step::Over,
     };

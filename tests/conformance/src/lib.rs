@@ -23,7 +23,7 @@ use secure9p_codec::Dialect;
 
 pub use answer::Answer;
 pub use client::{Client, Entry, Mode, frame, packed, raw};
-pub use hostile::{Random, unharmed};
+pub use hostile::{Random, unharmed, who};
 pub use refusal::{Refusal, refusals};
 
 /// Both dialects, for cases that hold in each.

@@ -40,6 +40,8 @@ pub mod refusals {
     pub const TOO_MANY_REQUESTS: Refusal = refusal("Resource temporarily unavailable", 11);
     /// EACCES
     pub const PERMISSION: Refusal = refusal("permission denied", 13);
+    /// EBUSY
+    pub const BUSY: Refusal = refusal("Device or resource busy", 16);
     /// EEXIST
     pub const EXISTS: Refusal = refusal("file already exists", 17);
     /// ENOTDIR

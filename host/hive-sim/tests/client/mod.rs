@@ -162,15 +162,16 @@ impl Client {
         matches!(self.socket.read(&mut [0; 64]), Ok(0) | Err(_))
     }
 
-    /// Asks until the file holds `text`, as connections that were dropped go one after another.
-    pub fn until(&mut self, path: &str, text: &str) {
+    /// Asks until the file says what is `wanted`, as connections that were dropped go one after
+    /// another.
+    pub fn until(&mut self, path: &str, wanted: impl Fn(&str) -> bool) {
         let start = Instant::now();
         loop {
             let now = self.cat(path);
-            if now == text {
+            if wanted(&now) {
                 return;
             }
-            assert!(start.elapsed() < LIMIT, "{path} is {now:?}, not {text:?}");
+            assert!(start.elapsed() < LIMIT, "{path} is still {now:?}");
             std::thread::yield_now();
         }
     }

@@ -12,6 +12,7 @@ cases![
     a_reader_that_was_overrun_is_told_and_a_fresh_open_goes_on,
     control_lines_are_joined_and_logged,
     a_control_line_without_an_end_is_refused,
+    one_connections_unfinished_lines_keep_nobody_out,
 ];
 
 fn the_offset_of_a_write_does_not_matter(hive: &Hive) {
@@ -193,6 +194,38 @@ fn control_lines_are_joined_and_logged(hive: &Hive) {
         client.write(1, 0, b"\n");
         assert_eq!(count(&mut client), (ones + 3, twos + 2));
         assert_eq!(client.cat(CONTROL), "");
+    }
+}
+
+fn one_connections_unfinished_lines_keep_nobody_out(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut greedy = Client::attach(hive, dialect);
+        greedy.attach_as(100, "again");
+        for fid in 1..40 {
+            let root = if fid % 2 == 0 { 0 } else { 100 };
+            greedy.walk(root, fid, CONTROL);
+            greedy.open(fid, Mode::WRITE);
+            let write = Request::Write { fid: Fid(fid), offset: 0, data: b"{\"kill\"" };
+            match fid {
+                1 => assert_eq!(greedy.ask(&write).reply(), Reply::Write { count: 7 }),
+                _ => greedy.refuses(&write, r::BUSY),
+            }
+        }
+        // As many others as there is room for next to it in the VM.
+        let mut others: Vec<_> = (0..22).map(|_| Client::attach(hive, dialect)).collect();
+        for other in &mut others {
+            other.open_at(1, CONTROL, Mode::WRITE);
+            other.write(1, 0, b"{\"kill\":");
+        }
+        for (number, other) in others.iter_mut().enumerate() {
+            other.write(1, 0, format!("\"worker-{number}\"}}\n").as_bytes());
+        }
+        greedy.write(1, 0, b":\"worker-99\"}\n");
+        let log = greedy.cat(LOG);
+        for number in (0..22).chain([99]) {
+            assert!(log.contains(&format!("ctl: {{\"kill\":\"worker-{number}\"}}\n")), "{log}");
+        }
+        assert!(log.contains("ctl refused: another line of the connection is unfinished\n"));
     }
 }
 

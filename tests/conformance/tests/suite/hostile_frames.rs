@@ -8,6 +8,7 @@ use secure9p_codec::{Dialect, Fid, REPLIES, REQUESTS, Reply, Request, Tag};
 cases![
     garbage_ends_its_own_connection,
     a_size_below_a_header_ends_the_connection,
+    a_size_below_a_header_is_not_waited_behind,
     a_size_above_the_msize_ends_the_connection,
     what_came_before_the_garbage_is_answered,
     half_a_frame_and_a_disconnect,
@@ -46,6 +47,29 @@ fn a_size_below_a_header_ends_the_connection(hive: &Hive) {
             let mut client = Client::attach(hive, Dialect::Linux);
             client.send_bytes(&[&size.to_le_bytes()[..], &[120, 1, 0, 0, 0, 0, 0]].concat());
             assert!(client.is_hung_up(), "{size}");
+        }
+    });
+}
+
+/// The four bytes alone say it: nothing that could come behind them would help.
+fn a_size_below_a_header_is_not_waited_behind(hive: &Hive) {
+    unharmed(hive, |hive| {
+        for size in 0..7u32 {
+            let size = size.to_le_bytes();
+            let mut attached = Client::attach(hive, Dialect::Linux);
+            attached.send_bytes(&size);
+            assert!(attached.is_hung_up(), "{size:?} alone");
+            let mut silent = Client::silent(hive, Dialect::Plan9);
+            for byte in size {
+                silent.send_bytes(&[byte]);
+            }
+            assert!(silent.is_hung_up(), "{size:?} before a version");
+            // Behind a request, which is answered first.
+            let mut behind = Client::attach(hive, Dialect::Plan9);
+            let clunk = frame(Dialect::Plan9, 9, &Request::Clunk { fid: Fid(0) });
+            behind.send_bytes(&[&clunk[..], &size].concat());
+            assert_eq!(behind.receive().tag(), 9);
+            assert!(behind.is_hung_up(), "{size:?} behind a request");
         }
     });
 }

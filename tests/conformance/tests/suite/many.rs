@@ -1,10 +1,12 @@
 //! Many requests at once, and many connections.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use conformance_tests::{
-    BOOT, Client, DIALECTS, EVENTS, Hive, LOG, Mode, SESSIONS, cases, frame, refusals as r,
-    unharmed,
+    BOOT, Client, DEADLINE, DIALECTS, EVENTS, Hive, LOG, Mode, SESSIONS, cases, frame,
+    refusals as r, unharmed,
 };
 use secure9p_codec::{Dialect, Fid, Names, Reply, Request};
 
@@ -16,6 +18,7 @@ cases![
     sessions_run_out_for_their_connection_only,
     fifty_connections_dropped_in_mid_frame_leave_nothing,
     a_flood_without_reading_hurts_nobody_else,
+    floods_that_are_answered_starve_nobody,
 ];
 
 fn sixteen_requests_in_flight_are_all_answered(hive: &Hive) {
@@ -150,8 +153,7 @@ fn fifty_connections_dropped_in_mid_frame_leave_nothing(hive: &Hive) {
                 client.open_at(1, EVENTS, Mode::READ);
                 client.send(9, &Request::Read { fid: Fid(1), offset: 0, count: 10 });
             }
-            // Four in all: so many unfinished lines there may be at a time.
-            if number % 13 == 0 {
+            if number % 3 == 1 {
                 client.open_at(2, conformance_tests::CONTROL, Mode::WRITE);
                 client.write(2, 0, b"no end");
             }
@@ -185,5 +187,54 @@ fn a_flood_without_reading_hurts_nobody_else(hive: &Hive) {
         for _ in 0..100 {
             assert!(client.receive().data().starts_with(b"Cohesix "));
         }
+    });
+}
+
+/// As fast as it can, and reads every answer: there is always something to do for it.
+fn flood(client: &mut Client, done: &AtomicBool) {
+    let request = frame(Dialect::Linux, 1, &Request::Read { fid: Fid(1), offset: 0, count: 1 });
+    let batch = request.repeat(200);
+    // The next batch is on its way before the last is answered.
+    client.send_bytes(&batch);
+    while !done.load(Ordering::Relaxed) {
+        client.send_bytes(&batch);
+        for _ in 0..200 {
+            assert_eq!(client.receive().data().len(), 1);
+        }
+    }
+}
+
+/// Says that it is over, also when a test fails.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn floods_that_are_answered_starve_nobody(hive: &Hive) {
+    unharmed(hive, |hive| {
+        let mut floods: Vec<_> = (0..4).map(|_| Client::attach(hive, Dialect::Linux)).collect();
+        for client in &mut floods {
+            client.open_at(1, BOOT, Mode::READ);
+        }
+        let mut others: Vec<_> = DIALECTS.map(|dialect| Client::attach(hive, dialect)).into();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _over = Done(&done);
+            let start = Instant::now();
+            for client in &mut floods {
+                scope.spawn(|| flood(client, &done));
+            }
+            for _ in 0..50 {
+                for other in &mut others {
+                    other.append(LOG, "in between\n");
+                    assert!(other.cat(BOOT).starts_with("Cohesix "));
+                    // A server that lets them wait for every gap in the floods ends here.
+                    assert!(start.elapsed() < DEADLINE, "the others starve");
+                }
+            }
+        });
     });
 }

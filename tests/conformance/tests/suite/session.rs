@@ -1,7 +1,9 @@
 //! version(5), attach(5), and who is attached.
 
+use std::collections::BTreeMap;
+
 use conformance_tests::{
-    BOOT, Client, DIALECTS, Hive, LOG, Mode, SESSIONS, cases, frame, raw, refusals as r,
+    BOOT, Client, DIALECTS, Hive, LOG, Mode, SESSIONS, cases, frame, raw, refusals as r, who,
 };
 use secure9p_codec::{Dialect, Fid, Qid, Reply, Request, UserId};
 
@@ -15,6 +17,8 @@ cases![
     attaching_takes_the_root_only,
     several_attaches_on_one_connection_are_sessions_of_their_own,
     sessions_are_shown_and_forgotten,
+    what_a_session_does_is_counted,
+    sessions_read_in_pieces_do_not_tear,
     tickets_are_not_shown,
 ];
 
@@ -174,14 +178,99 @@ fn several_attaches_on_one_connection_are_sessions_of_their_own(hive: &Hive) {
 fn sessions_are_shown_and_forgotten(hive: &Hive) {
     let mut watcher = Client::attach(hive, Dialect::Linux);
     for dialect in DIALECTS {
-        let before = watcher.cat(SESSIONS);
+        let before = who(&watcher.cat(SESSIONS));
         let mut visitor = Client::negotiated(hive, dialect, 8192);
         visitor.attach_as(3, "visitor");
         let during = watcher.cat(SESSIONS);
         assert_eq!(during.lines().count(), before.lines().count() + 1);
         assert!(during.contains("role=queen user=visitor\n"), "{during}");
         drop(visitor);
-        watcher.until(SESSIONS, |now| now == before);
+        watcher.until(SESSIONS, |now| who(now) == before);
+    }
+}
+
+/// What the line of `user`'s session says, by name.
+fn counts(shown: &str, user: &str) -> BTreeMap<String, u64> {
+    let mut lines = shown.lines().filter(|line| line.ends_with(&format!(" user={user}")));
+    let (Some(line), None) = (lines.next(), lines.next()) else { panic!("{user}: {shown}") };
+    let words = line.split(' ').filter_map(|word| word.split_once('='));
+    words.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
+}
+
+/// How much more of each there is than `before`, where there is more or less.
+fn moved(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> Vec<(String, i64)> {
+    assert!(before.keys().eq(after.keys()), "{before:?} {after:?}");
+    let pairs = before.iter().zip(after.values());
+    let moves = pairs.map(|((name, before), after)| (name.clone(), *after as i64 - *before as i64));
+    moves.filter(|(_, by)| *by != 0).collect()
+}
+
+fn what_a_session_does_is_counted(hive: &Hive) {
+    let mut watcher = Client::attach(hive, Dialect::Linux);
+    for dialect in DIALECTS {
+        let mut client = Client::negotiated(hive, dialect, 8192);
+        client.attach_as(0, "ada");
+        client.attach_as(1, "bob");
+        let mut ada = counts(&watcher.cat(SESSIONS), "ada");
+        let mut bob = counts(&watcher.cat(SESSIONS), "bob");
+        assert_eq!((ada["fids"], ada["frames"], ada["open"]), (2, 3, 0));
+        let version = 4 + 2 + dialect.version().len() as u64;
+        let attach = 4 + 4 + 5 + 2 + if dialect == Dialect::Linux { 4 } else { 0 };
+        assert_eq!((ada["in"], ada["out"]), (3 * 7 + version + 2 * attach, 3 * 7 + version + 26));
+        let mut moved = |ada_by: &[(&str, i64)], bob_by: &[(&str, i64)]| {
+            let shown = watcher.cat(SESSIONS);
+            for (user, before, by) in [("ada", &mut ada, ada_by), ("bob", &mut bob, bob_by)] {
+                let after = counts(&shown, user);
+                let moves = moved(before, &after);
+                let by: Vec<_> = by.iter().map(|(name, by)| ((*name).to_owned(), *by)).collect();
+                assert_eq!(moves, by, "{user}");
+                *before = after;
+            }
+        };
+        moved(&[], &[]);
+        // Twalk: 7 + 4 + 4 + 2 and the names; Rwalk: 7 + 2 and the qids. A step is an operation.
+        client.walk(0, 2, "log/queen.log");
+        let walk = [("fids", 1), ("frames", 1), ("in", 33), ("out", 35)];
+        moved(&[walk[0], walk[1], walk[2], ("operations", 2), walk[3]], &walk);
+        let topen = if dialect == Dialect::Linux { 15 } else { 12 };
+        client.open(2, Mode::WRITE);
+        let open = [("frames", 1), ("in", topen), ("out", 24)];
+        moved(&[open[0], open[1], ("open", 1), ("operations", 1), open[2]], &open);
+        client.write(2, 0, b"0123456789");
+        let write = [("frames", 1), ("in", 33), ("out", 11)];
+        moved(&[write[0], write[1], ("operations", 1), write[2]], &write);
+        // A refusal is the connection's: nobody's file was asked for.
+        client.refuses(&Request::Clunk { fid: Fid(9) }, r::UNKNOWN_FID);
+        let out = if dialect == Dialect::Linux { 11 } else { 9 + 27 };
+        let refusal = [("errors", 1), ("frames", 1), ("in", 11), ("out", out)];
+        moved(&refusal, &refusal);
+        client.clunk(2);
+        let clunk = [("fids", -1), ("frames", 1), ("in", 11), ("out", 7)];
+        moved(&[clunk[0], clunk[1], clunk[2], ("open", -1), clunk[3]], &clunk);
+        client.clunk(1);
+        assert!(!watcher.cat(SESSIONS).contains("user=bob\n"));
+    }
+}
+
+/// The counts move with the very reads that show them.
+fn sessions_read_in_pieces_do_not_tear(hive: &Hive) {
+    for dialect in DIALECTS {
+        let mut client = Client::attach(hive, dialect);
+        let _others: Vec<_> = (0..4).map(|_| Client::attach(hive, dialect)).collect();
+        let whole = client.cat(SESSIONS);
+        client.open_at(1, SESSIONS, Mode::READ);
+        let mut text = Vec::new();
+        loop {
+            let piece = client.read(1, text.len() as u64, 7);
+            if piece.is_empty() {
+                break;
+            }
+            text.extend(piece);
+        }
+        let text = String::from_utf8(text).expect("text");
+        assert_ne!(text, whole, "something was counted in between");
+        assert_eq!((text.len(), who(&text)), (whole.len(), who(&whole)));
+        client.clunk(1);
     }
 }
 

@@ -12,6 +12,8 @@ set -eu
 root=$(CDPATH='' cd -P -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=toolchain/checks.sh
 . "$root/toolchain/checks.sh"
+# shellcheck source=toolchain/apt.sh
+. "$root/toolchain/apt.sh"
 
 # The kernel's generators need Debian's module packages, which belong to Debian's interpreter.
 python=${COHESIX_SYSTEM_PYTHON:-/usr/bin/python3}
@@ -19,51 +21,6 @@ python=${COHESIX_SYSTEM_PYTHON:-/usr/bin/python3}
 debian_bin=${COHESIX_DEBIAN_BIN:-/usr/bin}
 # What cargo checks servers with.
 ca_certificates=${COHESIX_CA_CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}
-apt_updated=
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif ! has sudo; then
-        fail "packages are missing, and this is neither root nor is sudo installed: as root, run $root/toolchain/setup_debian.sh"
-    elif [ -n "${CI:-}" ]; then
-        sudo -n "$@"
-    else
-        sudo "$@"
-    fi
-}
-
-# Packages are only ever added: where one conflicts with what is installed, apt stops.
-apt() {
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >&2
-}
-
-# At most once: the package lists are refreshed only when they have proved stale.
-apt_update() {
-    [ -z "$apt_updated" ] || return 1
-    apt_updated=1
-    apt update
-}
-
-# candidate PACKAGE: the version that apt would install; nothing where there is none.
-candidate() {
-    apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \([^(].*\)/\1/p'
-}
-
-all_known() {
-    for package in "$@"; do
-        [ -n "$(candidate "$package")" ] || return 1
-    done
-}
-
-apt_install() {
-    has apt-get || fail "apt-get is missing: install by hand what provides: $*"
-    all_known "$@" || apt_update || true
-    apt install "$@" && return 0
-    apt_update || return 1
-    apt install "$@"
-}
 
 install_tools() {
     packages=

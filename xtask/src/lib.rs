@@ -7,6 +7,7 @@ mod cpu_time;
 pub mod elfloader;
 pub mod hive;
 pub mod image;
+pub mod interop;
 pub mod kernel;
 pub mod lock;
 pub mod manifest;

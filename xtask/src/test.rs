@@ -2,7 +2,8 @@
 //!
 //! `quick` is what needs no VM: the repository's rules, the host tests and the scripts' own
 //! tests. Without it the systems of systems/ are built for the chosen kernel and booted by the
-//! tests in tests/boot and tests/conformance.
+//! tests in tests/boot, tests/conformance and tests/interop; for the last, other people's 9P
+//! clients are set up ([`interop`]).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ use clap::{Args, ValueEnum};
 use crate::image::{self, BuildOptions};
 use crate::kernel::{DefaultOptions, Kernel, Toolchain, build_default, select};
 use crate::lock::lock_out;
-use crate::{manifest, programs, tidy, vm, workspace};
+use crate::{interop, manifest, programs, tidy, vm, workspace};
 
 /// Systems that the boot tests boot.
 const SYSTEMS: [&str; 6] = ["qemu-virt", "drills", "churn", "panic", "bench", "worker-drills"];
@@ -55,6 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
         step("scripts", scripts)?;
         step("fuzz", || programs::fuzz(programs::FUZZ_ITERATIONS, 1))?;
     }
+    let mut lacking = Vec::new();
     if options.tier == Tier::All {
         let folder = out.join("systems");
         step("images", || build(&kernel, options, &folder))?;
@@ -62,9 +64,19 @@ pub fn run(options: &Options) -> Result<()> {
             let archive = folder.join(SYSTEMS[0]).join("rootfs.cpio");
             script("ci/size_guard.sh", &[archive.as_os_str()])
         })?;
+        if has_interop(options, &kernel, &folder)? {
+            step("interop clients", || {
+                lacking = interop::set_up()?;
+                Ok(())
+            })?;
+        }
         step("boot tests", || boot_tests(options, &kernel, &folder))?;
     }
-    println!("test: everything passed");
+    if lacking.is_empty() {
+        println!("test: everything passed");
+    } else {
+        println!("test: passed; skipped: interop with {}", lacking.join(", "));
+    }
     Ok(())
 }
 
@@ -140,18 +152,22 @@ fn build_clang(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
-    if let Some(name) = &options.only {
-        let listed = boot_test_command(kernel, folder)?.args(["--", "--list", name]).output();
-        let listed = listed.context("cannot start cargo")?;
-        let any =
-            String::from_utf8_lossy(&listed.stdout).lines().any(|line| line.ends_with(": test"));
-        // Where the tests do not build, the run below says so.
-        ensure!(
-            any || !listed.status.success(),
-            "--only {name}: no boot test has that in its name"
-        );
+/// Whether tests that need other people's clients are to run.
+fn has_interop(options: &Options, kernel: &Kernel, folder: &Path) -> Result<bool> {
+    let Some(name) = &options.only else { return Ok(true) };
+    let listed = boot_test_command(kernel, folder)?.args(["--", "--list", name]).output();
+    let listed = listed.context("cannot start cargo")?;
+    if !listed.status.success() {
+        // They do not build: the run says so.
+        return Ok(false);
     }
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let mut tests = listed.lines().filter(|line| line.ends_with(": test")).peekable();
+    ensure!(tests.peek().is_some(), "--only {name}: no boot test has that in its name");
+    Ok(tests.any(|test| test.starts_with(interop::TESTS)))
+}
+
+fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
     let mut cargo = boot_test_command(kernel, folder)?;
     // A machine per core: QEMU's emulation takes one each.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -162,10 +178,13 @@ fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
 
 fn boot_test_command(kernel: &Kernel, folder: &Path) -> Result<Command> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::root()).args(["test", "--locked"]);
+    for package in ["boot-tests", "conformance-tests", "interop-tests"] {
+        cargo.args(["--package", package]);
+    }
     cargo
-        .current_dir(workspace::root())
-        .args(["test", "--locked", "--package", "boot-tests", "--package", "conformance-tests"])
         .env("COHESIX_BOOT_IMAGES", std::path::absolute(folder)?)
+        .env("COHESIX_OUT", std::path::absolute(workspace::out())?)
         .env("COHESIX_KERNEL_IS_UPSTREAM", if kernel.facts.upstream { "1" } else { "0" });
     Ok(cargo)
 }

@@ -131,7 +131,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     /// The worker that lives in this place.
     #[must_use]
     pub fn worker_at(&self, place: u8) -> Option<WorkerId> {
-        let found = self.workers.living().from_place(place.into());
+        let found = self.workers.living().next_from(place.into());
         found.filter(|worker| worker.place == place)
     }
 

@@ -3,68 +3,27 @@
 use std::os::unix::net::UnixStream;
 
 use client::{Client, Error, Mode, Who};
-use link::Link;
 
-use crate::{Boot, DEADLINE};
+use crate::{DEADLINE, Linked};
 
 /// Bytes of one read.
 const READ: u32 = 4096;
 
-/// A booted system with a link.
-pub struct Hive {
-    boot: Boot,
-    link: Link,
-}
-
-/// A connection that is attached as the queen.
+/// A connection that is attached as the queen. Waiting longer than [`DEADLINE`] for an answer
+/// fails.
 pub struct Queen(Client<UnixStream>);
 
-impl Hive {
-    /// Boots `system` and waits until it answers.
-    #[track_caller]
+impl Queen {
+    /// Attaches to the hive.
     #[must_use]
-    pub fn start(system: &str) -> Self {
-        Self::on(Boot::start(system))
-    }
-
-    /// The same, where time is what the machine has done.
-    #[track_caller]
-    #[must_use]
-    pub fn start_counting(system: &str) -> Self {
-        Self::on(Boot::start_counting(system))
-    }
-
-    #[track_caller]
-    fn on(mut boot: Boot) -> Self {
-        let link = Link::start(boot.take_link()).expect("a thread for the link");
-        link.wait_ready(DEADLINE).expect("the hive answers");
-        Self { boot, link }
-    }
-
-    /// The machine that it runs on.
-    pub fn boot(&mut self) -> &mut Boot {
-        &mut self.boot
-    }
-
-    /// A connection of the queen's. Waiting longer than [`DEADLINE`] for an answer fails.
-    #[must_use]
-    pub fn queen(&self) -> Queen {
-        let ticket = self.boot.ticket();
+    pub fn attach(hive: &Linked) -> Self {
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         ours.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        self.link.attach(theirs).expect("the hive is there");
-        let who = Who { uname: "queen".into(), aname: ticket.as_str().into() };
-        Queen(Client::attach(ours, &who).expect("the hive lets its queen in"))
+        hive.link().attach(theirs).expect("the hive is there");
+        let who = Who { uname: "queen".into(), aname: hive.ticket().as_str().into() };
+        Self(Client::attach(ours, &who).expect("the hive lets its queen in"))
     }
 
-    /// Ends QEMU through its monitor.
-    #[track_caller]
-    pub fn quit(self) {
-        self.boot.quit();
-    }
-}
-
-impl Queen {
     /// Writes a line to `/queen/ctl`.
     ///
     /// # Errors

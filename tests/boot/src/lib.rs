@@ -9,6 +9,7 @@
 
 pub mod guest;
 mod hive;
+mod linked;
 mod report;
 mod scratch;
 
@@ -18,11 +19,12 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use ticket::Ticket;
+use ticket::{Key, Ticket};
 use xtask::qemu::{COUNTED_START_MS, Event, Line, Machine, Qemu, Running, Sentinel, Serial};
 use xtask::secret::Secret;
 
-pub use hive::{Hive, Queen};
+pub use hive::Queen;
+pub use linked::Linked;
 pub use report::{Fields, period_s};
 pub use scratch::Scratch;
 
@@ -164,6 +166,12 @@ impl Boot {
         let running = Qemu::find().and_then(|qemu| machine.start(&qemu));
         let running = running.unwrap_or_else(|error| panic!("{error:#}"));
         Self { running, secret, icount, _scratch: scratch }
+    }
+
+    /// What its tickets are made with.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        self.secret.key()
     }
 
     /// A queen's ticket.

@@ -3,7 +3,7 @@
 //! `COHESIX_SOAK_HOURS` says how many, two by default. The machine's time is what it has done, so
 //! they pass in minutes.
 
-use boot_tests::{Hive, Queen};
+use boot_tests::{Linked, Queen};
 use xtask::qemu::COUNTED_START_MS;
 
 /// Seconds that each round's short worker lives.
@@ -54,9 +54,9 @@ fn round(queen: &mut Queen) {
 
 #[test]
 fn hours_of_work_drift_in_nothing() {
-    let mut hive = Hive::start_counting("qemu-virt");
+    let mut hive = Linked::start_counting("qemu-virt");
     hive.boot().line("reaped: component=ping ");
-    let mut queen = hive.queen();
+    let mut queen = Queen::attach(&hive);
     let before = free(&mut queen);
     // Beats all the time: its ticks are counted by the clock.
     let steady = queen.spawn(r#"{"spawn":"heartbeat","period_ms":1000}"#);
@@ -79,5 +79,4 @@ fn hours_of_work_drift_in_nothing() {
     hive.boot().tick(end);
     let ticks: Vec<u64> = hive.boot().ticks().into_iter().map(|(number, _)| number).collect();
     assert!(ticks.iter().copied().eq(1..=ticks.len() as u64), "a tick is missing or doubled");
-    hive.quit();
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use boot_tests::{Hive, Queen};
+use boot_tests::{Linked, Queen};
 
 const LOG: &str = "/log/queen.log";
 
@@ -20,8 +20,8 @@ fn free(queen: &mut Queen) -> (u64, u64) {
 }
 
 /// The system without the component that ends by itself.
-fn settled(system: &str) -> Hive {
-    let mut hive = Hive::start(system);
+fn settled(system: &str) -> Linked {
+    let mut hive = Linked::start(system);
     hive.boot().line("reaped: component=ping ");
     hive
 }
@@ -37,7 +37,7 @@ fn end(queen: &mut Queen, worker: &str) -> String {
 #[test]
 fn a_worker_beats_until_its_ticks_are_spent_and_leaves_nothing() {
     let mut hive = settled("qemu-virt");
-    let mut queen = hive.queen();
+    let mut queen = Queen::attach(&hive);
     let before = free(&mut queen);
     let worker = queen.spawn(r#"{"spawn":"heartbeat","ticks":5,"period_ms":200}"#);
     let telemetry = format!("/worker/{worker}/telemetry");
@@ -48,13 +48,12 @@ fn a_worker_beats_until_its_ticks_are_spent_and_leaves_nothing() {
     assert_eq!(free(&mut queen), before);
     drop(queen);
     hive.boot().more_ticks(1);
-    hive.quit();
 }
 
 #[test]
 fn a_time_to_live_ends_within_a_tenth_of_a_second_and_a_kill_at_once() {
     let hive = settled("qemu-virt");
-    let mut queen = hive.queen();
+    let mut queen = Queen::attach(&hive);
     let before = free(&mut queen);
     let started = Instant::now();
     let short = queen.spawn(r#"{"spawn":"heartbeat","budget":{"ttl_s":2}}"#);
@@ -68,14 +67,13 @@ fn a_time_to_live_ends_within_a_tenth_of_a_second_and_a_kill_at_once() {
     assert_eq!(queen.list("/worker"), [""; 0]);
     assert_eq!(free(&mut queen), before);
     assert!(queen.command(&format!(r#"{{"kill":"{long}"}}"#)).is_err());
-    hive.quit();
 }
 
 #[test]
 fn a_full_house_refuses_and_every_worker_in_it_beats() {
     const PLACES: usize = 200;
     let hive = settled("qemu-virt");
-    let mut queen = hive.queen();
+    let mut queen = Queen::attach(&hive);
     let before = free(&mut queen);
     let line = r#"{"spawn":"heartbeat","period_ms":1000}"#;
     let workers: Vec<String> = (0..PLACES).map(|_| queen.spawn(line)).collect();
@@ -92,13 +90,12 @@ fn a_full_house_refuses_and_every_worker_in_it_beats() {
         queen.command(&format!(r#"{{"kill":"{worker}"}}"#)).expect("it lives");
     }
     assert_eq!(free(&mut queen), before);
-    hive.quit();
 }
 
 #[test]
 fn a_bad_worker_costs_itself_alone() {
-    let mut hive = Hive::start("worker-drills");
-    let mut queen = hive.queen();
+    let mut hive = Linked::start("worker-drills");
+    let mut queen = Queen::attach(&hive);
     let before = free(&mut queen);
     let spawn = |queen: &mut Queen, number: u32, line: &str| {
         assert_eq!(queen.spawn(line), format!("worker-{number}"));
@@ -139,7 +136,6 @@ fn a_bad_worker_costs_itself_alone() {
     assert!(!log.contains("cohesix-ticket-") && !log.contains("breach"), "{log}");
     drop(queen);
     hive.boot().more_ticks(2);
-    hive.quit();
 }
 
 /// Spawns and kills in the lines of one write: the next worker's number is known.
@@ -154,12 +150,11 @@ fn ten_thousand_spawns_and_kills_lose_nothing() {
     const CYCLES: u32 = 10_000;
     const AT_ONCE: u32 = 100;
     let hive = settled("qemu-virt");
-    let mut queen = hive.queen();
+    let mut queen = Queen::attach(&hive);
     let before = free(&mut queen);
     for first in (1..CYCLES).step_by(AT_ONCE as usize) {
         queen.command(&cycles(first, AT_ONCE)).expect("each is spawned and killed");
     }
     assert_eq!(queen.text("/queen/last"), format!("worker-{CYCLES}\n"));
     assert_eq!((queen.list("/worker").len(), free(&mut queen)), (0, before));
-    hive.quit();
 }

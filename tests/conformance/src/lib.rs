@@ -18,9 +18,8 @@ mod refusal;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use boot_tests::Boot;
 pub use boot_tests::DEADLINE;
-use link::Link;
+use boot_tests::Linked;
 use secure9p_codec::Dialect;
 use ticket::{Claims, Key};
 
@@ -52,12 +51,7 @@ pub enum Hive {
     /// NineDoor's code in this process.
     Simulator(Arc<hive_sim::Hive>),
     /// The system in QEMU, reached over its serial port.
-    Vm {
-        /// `None` once it is being ended.
-        boot: Option<Box<Boot>>,
-        /// Our end of the port.
-        link: Link,
-    },
+    Vm(Box<Linked>),
 }
 
 impl Hive {
@@ -71,15 +65,13 @@ impl Hive {
     #[track_caller]
     #[must_use]
     pub fn vm() -> Self {
-        let mut boot = Boot::start("qemu-virt");
-        let link = Link::start(boot.take_link()).expect("a thread for the link");
-        link.wait_ready(DEADLINE).expect("the hive answers");
+        let mut linked = Linked::start("qemu-virt");
         // The one component that ends: from then on memory changes by nothing but the cases.
-        boot.line("reaped: component=ping ");
-        Self::Vm { boot: Some(Box::new(boot)), link }
+        linked.line("reaped: component=ping ");
+        Self::Vm(Box::new(linked))
     }
 
-    /// A ticket of a system under test, whose secret is [`SECRET`]: good for an hour.
+    /// A ticket of the system under test: good for an hour.
     #[must_use]
     pub fn ticket(&self, role: Role) -> String {
         self.mint(&claims(role))
@@ -88,8 +80,11 @@ impl Hive {
     /// A ticket that claims this.
     #[must_use]
     pub fn mint(&self, claims: &Claims) -> String {
-        let key = Key::from_secret(SECRET).expect("long enough");
-        key.mint(claims).expect("they fit").as_str().to_owned()
+        let ticket = match self {
+            Self::Simulator(_) => Key::from_secret(SECRET).expect("long enough").mint(claims),
+            Self::Vm(linked) => linked.key().mint(claims),
+        };
+        ticket.expect("they fit").as_str().to_owned()
     }
 
     /// A fresh connection that nothing was said on; waits for a place. A read or write that takes
@@ -101,21 +96,9 @@ impl Hive {
         ours.set_write_timeout(Some(DEADLINE)).expect("a socket");
         match self {
             Self::Simulator(hive) => hive.attach(theirs).expect("a thread for the connection"),
-            Self::Vm { link, .. } => link.attach(theirs).expect("the hive is there"),
+            Self::Vm(linked) => linked.link().attach(theirs).expect("the hive is there"),
         }
         ours
-    }
-}
-
-/// QEMU is ended through its monitor; where the test has failed already, by its process id.
-impl Drop for Hive {
-    fn drop(&mut self) {
-        if let Self::Vm { boot, .. } = self
-            && let Some(boot) = boot.take()
-            && !std::thread::panicking()
-        {
-            boot.quit();
-        }
     }
 }
 

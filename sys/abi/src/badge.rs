@@ -77,6 +77,9 @@ impl Badge {
     /// Badge of the root task's news.
     pub const NEWS: Self = Self(SIGNAL | NEWS);
 
+    /// Badge of the first doorbell.
+    pub const FIRST_DOORBELL: Self = Self(SIGNAL | 1);
+
     /// Badge of the doorbell that rings at the receiver's region number `region`, below 8.
     #[must_use]
     pub fn doorbell(region: u32) -> Self {

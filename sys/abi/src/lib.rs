@@ -12,7 +12,7 @@ pub mod service;
 pub mod startup;
 pub mod workers;
 
-pub use badge::{Badge, Origin, ProcessId};
+pub use badge::{Badge, Origin, ProcessId, Signals};
 
 /// Slots of a process' own CSpace. Its CNode has [`slot::COUNT`] slots.
 pub mod slot {

@@ -1,6 +1,7 @@
 //! From BootInfo to what the root task works with: memory, console, timer interrupt, endpoint.
 
-use abi::Badge;
+use abi::{Badge, Signals};
+use drivers::rtc::{self, Clock};
 use drivers::{Registers, console, timer};
 use heapless::Vec;
 use objects::Error;
@@ -34,10 +35,35 @@ pub struct Hardware {
     /// Where everybody's calls and faults arrive.
     pub endpoint: Endpoint,
     pub timer: IrqHandler,
+    /// Rings each second, whatever others do to the timer.
+    pub watch: Watch,
     /// The tickets' key and the time of day.
     pub office: Office,
     /// Device memory that is not given out.
     pub devices: Vec<Region, MAX_REGIONS>,
+}
+
+/// The real-time clock, which rings each second. Any process could stop the timer (see
+/// docs/threat-model.md); nobody but this task can stop this.
+pub struct Watch {
+    interrupt: IrqHandler,
+    clock: Clock,
+}
+
+impl Watch {
+    /// Of its signals; the bit is a doorbell's, of which this task has none.
+    const BADGE: Badge = Badge::FIRST_DOORBELL;
+
+    /// Whether it is among these signals.
+    pub fn rang(signals: Signals) -> bool {
+        signals.doorbell(0)
+    }
+
+    /// Lets it ring again.
+    pub fn ring_next_second(&self) -> Result<(), Error> {
+        self.clock.ring_next_second();
+        Ok(self.interrupt.acknowledge()?)
+    }
 }
 
 /// Takes over what the kernel left.
@@ -58,13 +84,18 @@ pub fn take(surroundings: &Surroundings) -> Result<Hardware, Error> {
     console::attach(registers(UART, &mut window, &mut regions, memory.slots())?);
     let clock = registers(CLOCK, &mut window, &mut regions, memory.slots())?;
     let secrets = registers(FW_CFG, &mut window, &mut regions, memory.slots())?;
+    let clock = Clock::new(clock);
     let office = Office::open(&secrets, &clock);
     let guard: Page = sel4::Cap::new(bootinfo.user_image_frames().start + surroundings.stack_guard);
     guard.unmap()?;
     initial::TCB.set_priority(manifest::ROOT_PRIORITY)?;
     let (endpoint, notification) = waiting_room(&mut memory)?;
-    let timer = timer_interrupt(memory.slots(), notification)?;
-    Ok(Hardware { memory, window, endpoint, timer, office, devices: regions })
+    let slots = memory.slots();
+    let timer = interrupt(timer::INTERRUPT, slots, notification, Badge::DEVICE)?;
+    let watch =
+        Watch { interrupt: interrupt(rtc::INTERRUPT, slots, notification, Watch::BADGE)?, clock };
+    watch.ring_next_second()?;
+    Ok(Hardware { memory, window, endpoint, timer, watch, office, devices: regions })
 }
 
 /// Maps the page of registers at the physical `address`.
@@ -92,11 +123,16 @@ fn waiting_room(memory: &mut Memory<RootCNode>) -> Result<(Endpoint, Notificatio
     Ok((slots.cap(0), notification))
 }
 
-fn timer_interrupt(slots: &mut Slots, notification: Notification) -> Result<IrqHandler, Error> {
+fn interrupt(
+    number: u64,
+    slots: &mut Slots,
+    notification: Notification,
+    badge: Badge,
+) -> Result<IrqHandler, Error> {
     let run = slots.take(2)?;
     let badged: Notification = run.cap(1);
-    initial::CNODE.mint(badged.pointer(), 64, notification, Rights::ALL, Badge::DEVICE.0)?;
-    let handler = initial::IRQ_CONTROL.handler(timer::INTERRUPT, run.first)?;
+    initial::CNODE.mint(badged.pointer(), 64, notification, Rights::ALL, badge.0)?;
+    let handler = initial::IRQ_CONTROL.handler(number, run.first)?;
     handler.set_notification(badged)?;
     Ok(handler)
 }

@@ -20,6 +20,7 @@ use supervisor::{MILLISECOND, Schedule, Supervisor, Workers};
 
 use crate::archive::Archive;
 use crate::banner::BootText;
+use crate::hardware::Watch;
 use crate::tickets::Office;
 use crate::wiring::{Share, Wiring};
 use crate::{banner, hardware, panic};
@@ -33,6 +34,7 @@ pub struct Root {
     pub(crate) window: Window,
     pub(crate) endpoint: Endpoint,
     pub(crate) timer: IrqHandler,
+    pub(crate) watch: Watch,
     pub(crate) system: System,
     pub(crate) archive: Archive,
     pub(crate) wiring: Wiring,
@@ -76,6 +78,7 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         window: hardware.window,
         endpoint: hardware.endpoint,
         timer: hardware.timer,
+        watch: hardware.watch,
         supervisor: Supervisor::new(&system.components),
         workers: Workers::new(&kinds),
         alarm: u64::MAX,

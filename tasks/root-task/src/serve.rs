@@ -10,6 +10,7 @@ use sel4::message::MAX_WORDS;
 use sel4::syscall::Message;
 use supervisor::Refusal;
 
+use crate::hardware::Watch;
 use crate::root::Root;
 use crate::workers;
 
@@ -51,7 +52,10 @@ impl Root {
     /// Does what a message asks for.
     pub(crate) fn handle(&mut self, message: &Message) -> Answer {
         match Badge(message.badge).origin() {
-            Origin::Signal(_) => {
+            Origin::Signal(signals) => {
+                if Watch::rang(signals) {
+                    self.watch.ring_next_second().expect("the clock's interrupt is this task's");
+                }
                 self.on_timer();
                 Answer::None
             }

@@ -4,7 +4,8 @@ use core::fmt::Write;
 
 use abi::service::Status;
 use abi::workers::Birth;
-use drivers::{Registers, fw_cfg, println, rtc, timer};
+use drivers::rtc::Clock;
+use drivers::{Registers, fw_cfg, println, timer};
 use manifest::workers::Kind;
 use supervisor::{MILLISECOND, Request};
 use ticket::{Claims, Key, Role, Ticket};
@@ -25,8 +26,8 @@ pub struct Office {
 
 impl Office {
     /// Reads the secret and the clock.
-    pub fn open(secrets: &Registers, clock: &Registers) -> Self {
-        let started_ms = (rtc::seconds(clock) * 1000).saturating_sub(timer::now() / MILLISECOND);
+    pub fn open(secrets: &Registers, clock: &Clock) -> Self {
+        let started_ms = (clock.seconds() * 1000).saturating_sub(timer::now() / MILLISECOND);
         // One byte more than a secret may have, so that a longer one is refused and not cut.
         let mut buffer = [0; ticket::MAX_SECRET + 3];
         let key = match fw_cfg::read(secrets, SECRET, &mut buffer).map(Key::from_secret_file) {

@@ -45,6 +45,7 @@ pub fn run(_argument: u64) -> u64 {
         8 => idle(),
         9 => forge(frames, &birth),
         10 => boast(frames, &birth),
+        11 => stop_the_clock(),
         _ => crash(),
     }
 }
@@ -57,6 +58,13 @@ fn crash() -> ! {
 fn spin() -> ! {
     loop {
         core::hint::spin_loop();
+    }
+}
+
+/// Withdraws the timer's interrupt, again and again: its registers are open to all.
+fn stop_the_clock() -> ! {
+    loop {
+        timer::disarm();
     }
 }
 

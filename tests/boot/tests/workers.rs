@@ -128,6 +128,9 @@ fn a_bad_worker_costs_itself_alone() {
         let reason = end(&mut queen, flooder);
         assert!(matches!(reason.as_str(), "ttl" | "ops"), "{flooder}: {reason}");
     }
+    // The timer is everybody's; the clock that watches over it is not.
+    spawn(&mut queen, 11, brief);
+    assert_eq!(end(&mut queen, "worker-11"), "ttl");
     for quiet in [6, 9] {
         queen.command(&format!(r#"{{"kill":"worker-{quiet}"}}"#)).expect("it lives");
     }
@@ -157,4 +160,33 @@ fn ten_thousand_spawns_and_kills_lose_nothing() {
     }
     assert_eq!(queen.text("/queen/last"), format!("worker-{CYCLES}\n"));
     assert_eq!((queen.list("/worker").len(), free(&mut queen)), (0, before));
+}
+
+#[test]
+fn workers_that_crash_one_after_another_are_not_spawned_for_a_while() {
+    let hive = Linked::start("worker-drills");
+    let mut queen = Queen::attach(&hive);
+    let plain = r#"{"spawn":"heartbeat"}"#;
+    // Those before have other things to do.
+    for number in 1..12 {
+        queen.spawn(r#"{"spawn":"heartbeat","budget":{"ttl_s":60}}"#);
+        let _ = queen.command(&format!(r#"{{"kill":"worker-{number}"}}"#));
+    }
+    let mut crashes = 0;
+    let refused = loop {
+        match queen.command(plain) {
+            Ok(()) => crashes += 1,
+            Err(error) => break error,
+        }
+        assert!(crashes < 20, "they are spawned for ever");
+        let worker = queen.text("/queen/last");
+        assert!(end(&mut queen, worker.trim_end()).starts_with("fault "));
+    };
+    assert!(refused.to_string().contains("usy"), "{refused}");
+    assert!((6..=8).contains(&crashes), "{crashes}");
+    let log = queen.text(LOG);
+    assert!(
+        log.lines().any(|line| line.starts_with("refused: ") && line.contains("wait")),
+        "{log}"
+    );
 }

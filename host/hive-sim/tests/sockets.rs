@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use client::{Client, Folder, LIMIT, SECRET, frame, version};
-use hive_sim::{Hive, MAX_CONNECTIONS, Secret, Server, null, serve_tcp, serve_unix};
+use hive_sim::{Hive, LIMITS, MAX_CONNECTIONS, Secret, Server, null, serve_tcp, serve_unix};
+use namespace::MAX_WORKERS;
 use secure9p_codec::{Dialect, Fid, Reply, Request, Tag, decode_reply};
 
 struct Served {
@@ -350,4 +351,43 @@ fn the_program_says_in_one_line_what_is_wrong() {
         assert_eq!((code, error.lines().count()), (Some(2), 1), "{error}");
         assert!(error.contains("--secret") && !path.exists(), "{error}");
     }
+}
+
+#[test]
+fn a_full_house_is_busy_and_all_of_it_can_be_given_back() {
+    let hive = Hive::start_with(SECRET, LIMITS, MAX_WORKERS).expect("a hive");
+    let (mine, theirs) = UnixStream::pair().expect("a pair");
+    mine.set_read_timeout(Some(LIMIT)).expect("a socket");
+    hive.attach(theirs).expect("attached");
+    let mut queen = Client::over(mine);
+    let memory = queen.cat("/proc/mem");
+    queen.open(1, "/queen/ctl", 1);
+    let mut write = |data: &str| {
+        let write = Request::Write { fid: Fid(1), offset: 0, data: data.as_bytes() };
+        queen.ask(&write, |reply| match reply {
+            Reply::Write { .. } => 0,
+            Reply::Lerror { ecode } => ecode,
+            other => panic!("{other:?}"),
+        })
+    };
+    let spawn = "{\"spawn\":\"heartbeat\",\"period_ms\":50}\n";
+    for _ in 0..MAX_WORKERS {
+        assert_eq!(write(spawn), 0);
+    }
+    const BUSY: u32 = 16;
+    assert_eq!(write(spawn), BUSY);
+    // Each of them lives: it has attached and beats.
+    for number in 1..=MAX_WORKERS {
+        let path = format!("/worker/worker-{number}/telemetry");
+        queen.until(&path, |text| text.starts_with("heartbeat "));
+    }
+    let sessions = queen.cat("/proc/sessions");
+    assert_eq!(sessions.matches("connection=own ").count(), MAX_WORKERS);
+    for number in 1..=MAX_WORKERS {
+        queen.append("/queen/ctl", &format!("{{\"kill\":\"worker-{number}\"}}\n"));
+    }
+    assert_eq!(queen.cat("/proc/mem"), memory);
+    assert_eq!(queen.cat("/proc/sessions").lines().count(), 1);
+    queen.append("/queen/ctl", spawn);
+    assert_eq!(queen.cat("/queen/last"), format!("worker-{}\n", MAX_WORKERS + 1));
 }

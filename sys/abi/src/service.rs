@@ -8,6 +8,9 @@ pub const MAX_LINE: usize = 200;
 /// Message words of the longest text: its length and its bytes.
 pub const TEXT_WORDS: usize = 1 + MAX_LINE.div_ceil(8);
 
+/// A number that nobody knows.
+pub const UNKNOWN: u64 = u64::MAX;
+
 /// What a process may ask of the root task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
@@ -21,8 +24,9 @@ pub enum Operation {
     /// Word 0: offset in bytes. The answer is a piece of the boot text from there on, as a text;
     /// an empty one at the end.
     BootText = 4,
-    /// The answer's words 0 to 3: free memory in bytes, memory in bytes that processes were given
-    /// at boot, free slots, running components.
+    /// The answer's words 0 to 5: free memory in bytes, memory in bytes that processes were given
+    /// at boot, free slots, running components, running workers, and in how many slots the kernel
+    /// differs from the root task's book, [`UNKNOWN`] where the kernel does not tell.
     Memory = 5,
     /// What a spawn may ask for. Word 0: a [`WorkerKind`]. The answer's words are
     /// [`WorkerLimits`].
@@ -37,8 +41,9 @@ pub enum Operation {
     /// The answer's words 0 to 3: the key of the tickets, little-endian; word 4: when the machine
     /// started, in milliseconds since 1970.
     TicketKey = 10,
-    /// Word 0: an index. The answer's word 0 is the index of the first process from there on, and
-    /// behind it, as a text, a line about what it holds; no words where there is none.
+    /// Word 0: an index; word 1: 0 for what it holds, 1 for how it is scheduled. The answer's word
+    /// 0 is the index of the first process from there on, and behind it, as a text, a line about
+    /// it; no words where there is none.
     Process = 11,
     /// Word 0: nanoseconds since the machine's start at which to signal the caller.
     Alarm = 12,

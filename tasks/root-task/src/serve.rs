@@ -1,13 +1,13 @@
 //! What arrives at the root task: interrupts, faults and requests.
 
-use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, pack_text, unpack_text};
+use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, UNKNOWN, pack_text, unpack_text};
 use abi::{Badge, Origin, ProcessId};
 use drivers::{console, println, timer};
 use heapless::Vec;
 use manifest::Capabilities;
 use sel4::fault::Fault;
 use sel4::message::MAX_WORDS;
-use sel4::syscall::Message;
+use sel4::syscall::{self, Message};
 use supervisor::Refusal;
 
 use crate::hardware::Watch;
@@ -150,7 +150,7 @@ impl Root {
             Operation::Kill => self.kill_worker(message.words(&mut words)),
             Operation::TakeEnded => self.take_ended(),
             Operation::TicketKey => self.ticket_key(),
-            Operation::Process => self.process_line(word),
+            Operation::Process => self.process_line(message.words(&mut words)),
             Operation::Alarm => {
                 self.alarm = word;
                 self.arm();
@@ -175,8 +175,12 @@ impl Root {
             Operation::Memory => {
                 let (free, slots) = self.free();
                 let running = self.supervisor.running() as u64;
-                let words = [free, self.memory_at_boot, slots as u64, running];
-                Answer::Words(words.into_iter().collect())
+                let workers = self.workers.running() as u64;
+                let differences = self.memory.slots().differences(syscall::is_filled);
+                let differences = differences.unwrap_or(UNKNOWN);
+                let words =
+                    [free, self.memory_at_boot, slots as u64, running, workers, differences];
+                Answer::words(&words)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use boot_tests::{Linked, Queen};
+use boot_tests::{Boot, Linked, Queen};
 
 const LOG: &str = "/log/queen.log";
 
@@ -189,4 +189,36 @@ fn workers_that_crash_one_after_another_are_not_spawned_for_a_while() {
         log.lines().any(|line| line.starts_with("refused: ") && line.contains("wait")),
         "{log}"
     );
+}
+
+/// The line of `/proc/mem` that says what the kernel says.
+#[track_caller]
+fn kernel(queen: &mut Queen) -> String {
+    let text = queen.text("/proc/mem");
+    let line = text.lines().find(|line| line.starts_with("kernel: "));
+    line.unwrap_or_else(|| panic!("no kernel in {text}")).to_owned()
+}
+
+#[test]
+fn a_kernel_that_tells_agrees_with_the_book_about_every_slot() {
+    const AGREES: &str = "kernel: agrees about every slot";
+    // An external kernel may be a debug build, or not.
+    let built = Boot::images_if_built("qemu-virt-debug").is_some();
+    let hive = settled(if built { "qemu-virt-debug" } else { "qemu-virt" });
+    let mut queen = Queen::attach(&hive);
+    if !built && kernel(&mut queen).starts_with("kernel: does not tell") {
+        println!("skipped: the external kernel is no debug build");
+        return;
+    }
+    assert_eq!(kernel(&mut queen), AGREES);
+    let workers: Vec<_> =
+        (0..10).map(|_| queen.spawn(r#"{"spawn":"heartbeat","period_ms":100}"#)).collect();
+    assert_eq!(kernel(&mut queen), AGREES);
+    for worker in &workers {
+        queen.wait(&format!("/worker/{worker}/telemetry"), |text| text.lines().count() >= 3);
+        queen.command(&format!(r#"{{"kill":"{worker}"}}"#)).expect("it lives");
+    }
+    assert_eq!(kernel(&mut queen), AGREES);
+    let capabilities = queen.text("/proc/caps");
+    assert!(capabilities.contains("\nnine-door ") && !capabilities.contains("worker-"));
 }

@@ -157,6 +157,21 @@ fn build_with(options: &DefaultOptions, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether tests that need other people's clients are to run.
+fn has_interop(options: &Options, kernel: &Kernel, folder: &Path) -> Result<bool> {
+    let Some(name) = &options.only else { return Ok(true) };
+    let listed = boot_test_command(kernel, folder)?.args(["--", "--list", name]).output();
+    let listed = listed.context("cannot start cargo")?;
+    if !listed.status.success() {
+        // They do not build: the run says so.
+        return Ok(false);
+    }
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let mut tests = listed.lines().filter(|line| line.ends_with(": test")).peekable();
+    ensure!(tests.peek().is_some(), "--only {name}: no boot test has that in its name");
+    Ok(tests.any(|test| test.starts_with(interop::TESTS)))
+}
+
 fn boot_tests(options: &Options, kernel: &Kernel, folder: &Path) -> Result<()> {
     let mut cargo = boot_test_command(kernel, folder)?;
     // A machine per core: QEMU's emulation takes one each.

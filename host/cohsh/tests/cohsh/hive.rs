@@ -4,17 +4,43 @@ use std::cell::RefCell;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use client::{Client, Mode, Who};
-use hive_sim::{Server, serve_tcp, serve_unix};
+use hive_sim::{LIMITS, Server, serve_tcp, serve_unix};
+use ticket::{Claims, Key, Role};
 
 /// When a test that waits has failed.
 pub const LIMIT: Duration = Duration::from_secs(20);
+/// What the tickets of every hive here are minted with.
+pub const SECRET: &str = "correct horse battery staple";
+/// Variables of the environment that the program heeds.
+const VARIABLES: [&str; 3] = ["COHESIX_SOCKET", "COHSH_TICKET_FILE", "COHSH_CONFIG"];
+
+pub fn key() -> Key {
+    Key::from_secret(SECRET.as_bytes()).expect("a secret")
+}
+
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+    u64::try_from(since.as_millis()).expect("this age")
+}
+
+/// What somebody of this role may be for an hour.
+pub fn claims(role: Role) -> Claims {
+    let mut claims = Claims::new(role, now_ms());
+    claims.budget.ttl_s = Some(3600);
+    claims
+}
+
+pub fn ticket(claims: &Claims) -> String {
+    key().mint(claims).expect("it fits").as_str().to_owned()
+}
 
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
@@ -30,16 +56,24 @@ pub struct Hive {
 
 impl Hive {
     pub fn new() -> Self {
+        Self::with_workers(namespace::MAX_WORKERS)
+    }
+
+    /// One with room for so many workers.
+    pub fn with_workers(places: usize) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("cohsh-{}-{number}", std::process::id()));
         fs::create_dir(&folder).expect("a new folder");
-        let hive = Arc::new(hive_sim::Hive::new());
+        let hive = hive_sim::Hive::start_with(SECRET.as_bytes(), LIMITS, places).expect("a hive");
         let (socket, other) = UnixStream::pair().expect("a pair");
         socket.set_read_timeout(Some(LIMIT)).expect("a socket");
         hive.attach(other).expect("connected");
-        let writer = Client::attach(socket, &Who::default()).expect("attached");
+        let queen = ticket(&claims(Role::Queen));
+        let who = Who { uname: "writer".into(), aname: queen.clone() };
+        let writer = Client::attach(socket, &who).expect("attached");
         let this = Self { folder, hive, writer: writer.into(), servers: Vec::new().into() };
+        this.private("queen.ticket", &queen);
         this.serve();
         this
     }
@@ -57,6 +91,21 @@ impl Hive {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// A file of its owner's alone. Returns its path.
+    pub fn private(&self, name: &str, holds: &str) -> String {
+        let path = self.path(name);
+        let _ = fs::remove_file(&path);
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(holds.as_bytes())).expect("written");
+        path.into_os_string().into_string().expect("UTF-8")
+    }
+
+    /// A file with the ticket that claims this. Returns its path.
+    pub fn ticket_file(&self, name: &str, claims: &Claims) -> String {
+        self.private(name, &format!("{}\n", ticket(claims)))
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -79,16 +128,18 @@ impl Hive {
         assert_eq!(written.expect("appended") as usize, data.len());
     }
 
-    /// The program.
+    /// The program, which nobody has told anything.
     pub fn bare() -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_cohsh"));
-        program.env_remove("COHESIX_SOCKET").env_remove("COHSH_TICKET_FILE").stdin(Stdio::null());
+        VARIABLES.iter().for_each(|variable| drop(program.env_remove(variable)));
+        program.env("HOME", "/nowhere").env_remove("XDG_CONFIG_HOME").stdin(Stdio::null());
         program
     }
 
-    /// The program, told where this hive is.
+    /// The program, told where this hive is, with a queen's ticket.
     pub fn program(&self) -> Command {
         let mut program = Self::bare();
+        program.env("COHSH_TICKET_FILE", self.path("queen.ticket"));
         program.arg("--socket").arg(self.socket());
         program
     }

@@ -34,6 +34,8 @@ impl Terminal {
         let second = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut setsid = Command::new("setsid");
         setsid.arg("--ctty").arg(env!("CARGO_BIN_EXE_cohsh")).arg("--socket").arg(hive.socket());
+        setsid.env("COHSH_TICKET_FILE", hive.path("queen.ticket")).env("HOME", "/nowhere");
+        setsid.env_remove("XDG_CONFIG_HOME").env_remove("COHSH_CONFIG");
         setsid.env("TERM", "xterm").stdin(second()).stdout(second()).stderr(second());
         let child = setsid.spawn().expect("started");
         let mut terminal = Self { child, master: File::from(master), shown: Vec::new() };

@@ -13,26 +13,33 @@
 //! history of a terminal's lines is gone at its end, for lines may hold tickets.
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod command;
 mod complete;
 mod control;
+mod explain;
 mod failure;
 mod files;
+mod help;
+mod local;
 mod output;
 mod private;
+mod refusal;
 mod session;
 mod shell;
 mod stream;
 mod tail;
 mod ticket;
 mod utc;
+mod whoami;
 mod words;
+mod workers;
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal as _};
 use std::path::Path;
 
-pub use command::command_help;
+pub use help::command_help;
 pub use stream::{Stream, tcp, unix};
 
 use command::Command;
@@ -118,11 +125,10 @@ pub fn run(
     let mut output = Output::new(Box::new(io::stdout()), terminal, options.json);
     let session = Session::new(&connect, options);
     match input {
-        Input::Words(words) if words.first().is_some_and(|word| word == "ticket") => {
-            let words = words.get(1..).unwrap_or_default();
-            ended(ticket::run(words, &mut output), &mut output)
-        }
-        Input::Words(words) => once(session, Command::of_words(&words), &mut output),
+        Input::Words(words) => match local::find(&words) {
+            Some(local) => ended(local.run(&words, &mut output), &mut output),
+            None => once(session, Command::of_words(&words), &mut output),
+        },
         Input::Line(line) => once(session, Command::of_line(&line), &mut output),
         Input::Script { name, lines } => script(session, &name, lines, &mut output),
         Input::Terminal => shell::run(session, &mut output),

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -131,7 +132,9 @@ impl Hive {
     /// The program, which nobody has told anything.
     pub fn bare() -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_cohsh"));
-        VARIABLES.iter().for_each(|variable| drop(program.env_remove(variable)));
+        for variable in VARIABLES {
+            program.env_remove(variable);
+        }
         program.env("HOME", "/nowhere").env_remove("XDG_CONFIG_HOME").stdin(Stdio::null());
         program
     }
@@ -156,6 +159,18 @@ impl Hive {
         out
     }
 
+    /// The program with these options and lines that come one after another.
+    pub fn shell(&self, options: &[&str]) -> Shell {
+        // A socket, for waiting for it ends some time.
+        let (out, stdout) = UnixStream::pair().expect("a pair");
+        out.set_read_timeout(Some(LIMIT)).expect("a socket");
+        let mut program = self.program();
+        program.args(options).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = program.stdout(OwnedFd::from(stdout)).spawn().expect("started");
+        let stdin = child.stdin.take().expect("a pipe");
+        Shell { child, stdin, out: BufReader::new(out) }
+    }
+
     /// What it answers to a script at stdin.
     pub fn piped(&self, script: &str) -> (i32, String, String) {
         let mut program = self.program();
@@ -164,6 +179,31 @@ impl Hive {
         // It may have stopped before it read everything.
         let _ = child.stdin.take().expect("a pipe").write_all(script.as_bytes());
         answer(&child.wait_with_output().expect("ran"))
+    }
+}
+
+/// The program at work on lines that come one after another.
+pub struct Shell {
+    child: Child,
+    stdin: ChildStdin,
+    out: BufReader<UnixStream>,
+}
+
+impl Shell {
+    /// Sends lines and returns the next line of results.
+    pub fn ask(&mut self, lines: &str) -> String {
+        self.stdin.write_all(lines.as_bytes()).expect("taken");
+        let mut line = String::new();
+        self.out.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    /// Sends the last lines. Returns the exit code and what was told.
+    pub fn end_with(mut self, lines: &str) -> (i32, String) {
+        self.stdin.write_all(lines.as_bytes()).expect("taken");
+        drop(self.stdin);
+        let output = self.child.wait_with_output().expect("ran");
+        (output.status.code().expect("an exit code"), text(&output.stderr))
     }
 }
 

@@ -3,7 +3,9 @@
 mod control;
 mod hive;
 mod program;
+mod roles;
 mod ticket;
+mod workers;
 // `setsid`, which makes a pseudo-terminal a program's own, is Linux's.
 #[cfg(target_os = "linux")]
 mod terminal;

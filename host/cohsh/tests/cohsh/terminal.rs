@@ -125,13 +125,18 @@ fn tab_completes_commands_and_paths() {
 fn tab_completes_a_queens_commands() {
     let hive = Hive::new();
     let mut terminal = Terminal::of(&hive);
-    assert!(terminal.line("spa\thea\t--ti\t5").contains("ok\r\n"));
+    assert!(terminal.line("spa\thea\t--ti\t5").contains("worker-1\r\n"));
     // A path is a path behind `bind`, too.
     assert!(terminal.line("bi\t/wor\t /shadow").contains("ok\r\n"));
     let log = terminal.line("cat /log/queen.log");
-    assert!(log.contains(r#"{"spawn":"heartbeat","ticks":5}"#), "{log}");
-    assert!(log.contains(r#"{"bind":{"from":"/worker","to":"/shadow"}}"#), "{log}");
+    assert!(log.contains("spawned worker-1 role=heartbeat period_ms=1000 ticks=5 "), "{log}");
+    assert!(log.contains("bound /worker to /shadow"), "{log}");
     assert!(terminal.line("kill 7").contains("must be a worker like"));
+    // Options and names of commands.
+    terminal.types("log -\t\t");
+    terminal.until("-f  -n");
+    terminal.until(PROMPT);
+    assert!(terminal.line("\x15help who\t").contains("show as what this session"));
     terminal.types("exit\r");
     assert_eq!(terminal.end(), Some(0));
 }

@@ -11,6 +11,9 @@ use crate::words::{Word, split};
 /// Lines that `tail` shows of what is there already.
 const TAIL_LINES: usize = 10;
 
+/// Behind a command it asks what that does.
+pub(crate) const HELP: &str = "--help";
+
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -91,6 +94,13 @@ impl Command {
     fn of(name: &str, words: &[String], target: Option<String>) -> Result<Self> {
         if target.is_some() && name != "echo" {
             return Err(Failure::usage(format!("{name}: only `echo TEXT > PATH` writes to files")));
+        }
+        if let Some((option, words)) = words.split_last()
+            && option == HELP
+            && (name != "echo" || words.is_empty())
+            && let Ok(command) = topic(&[&[name.to_owned()], words].concat())
+        {
+            return Ok(command);
         }
         match name {
             "ls" => list(words),
@@ -248,6 +258,9 @@ mod tests {
             ("# ls", Command::Nothing),
             ("help", Command::Help { topic: None }),
             ("help spawn heartbeat", Command::Help { topic: Some("spawn heartbeat".into()) }),
+            ("spawn gpu --help", Command::Help { topic: Some("spawn gpu".into()) }),
+            ("echo --help", Command::Help { topic: Some("echo".into()) }),
+            ("echo a --help > b", echoed("a --help\n", "b")),
             ("whoami", Command::WhoAmI),
             ("workers", Command::Workers),
             ("log", Command::Tail { path: LOG.into(), follow: false, lines: 10 }),

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::local::{LOCALS, Local};
 
 /// Characters of the column in which usage stands.
-const COLUMN: usize = 24;
+const COLUMN: usize = 27;
 
 /// A command.
 #[derive(Debug, Clone, Copy)]
@@ -167,7 +167,7 @@ pub(crate) fn commands(role: Option<Role>) -> String {
     }
     text += "\nFrom another shell only:\n";
     for local in &LOCALS {
-        let _ = writeln!(text, "  {:<COLUMN$}  {}", local.usage, local.help);
+        let _ = writeln!(text, "  {:<COLUMN$} {}", local.usage, local.help);
     }
     let others: Vec<_> = entries().filter(|entry| !entry.is_for(role)).map(Entry::name).collect();
     if !others.is_empty() {

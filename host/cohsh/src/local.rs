@@ -2,7 +2,7 @@
 
 use crate::failure::Result;
 use crate::output::Output;
-use crate::ticket;
+use crate::{generate, manual, ticket};
 
 /// A command.
 #[derive(Debug)]
@@ -16,14 +16,30 @@ pub(crate) struct Local {
     run: fn(&[String], &mut Output) -> Result<()>,
 }
 
-/// Every one.
-pub(crate) static LOCALS: [Local; 1] = [Local {
-    name: "ticket",
-    usage: "ticket mint|show ...",
-    help: "mint and show tickets",
-    more: "`cohsh ticket --help` shows how.",
-    run: ticket::run,
-}];
+/// Every one, in order of the names.
+pub(crate) static LOCALS: [Local; 3] = [
+    Local {
+        name: "completions",
+        usage: "completions SHELL",
+        help: "print completions for bash, zsh or fish",
+        more: "docs/USERLAND_AND_CLI.md says where to put them.",
+        run: generate::run,
+    },
+    Local {
+        name: "man",
+        usage: "man",
+        help: "print the manual page, for `man -l`",
+        more: "docs/USERLAND_AND_CLI.md says where to put it.",
+        run: manual::run,
+    },
+    Local {
+        name: "ticket",
+        usage: "ticket mint|show ...",
+        help: "mint and show tickets",
+        more: "`cohsh ticket --help` shows how.",
+        run: ticket::run,
+    },
+];
 
 /// The command that these words begin with, if it is one of these.
 pub(crate) fn find(words: &[String]) -> Option<&'static Local> {

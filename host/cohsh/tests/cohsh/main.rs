@@ -1,6 +1,9 @@
 //! The program `cohsh` against the simulator.
 
+mod config;
 mod control;
+mod document;
+mod generated;
 mod hive;
 mod program;
 mod roles;

@@ -215,7 +215,7 @@ fn wrong_usage_is_one_line_and_shows_no_ticket() {
         (&["ticket"][..], "cohsh ticket --help"),
         (&["ticket", "bogus"], "bogus"),
         (&["ticket", "mint"], "--role"),
-        (&[&mint[..], &["king"]].concat(), "there are queen, worker-heartbeat"),
+        (&[&mint[..], &["king"]].concat(), "[possible values: queen, worker-heartbeat"),
         (&[&mint[..], &["worker-gpu"]].concat(), "needs a subject"),
         (&[&mint[..], &["observer", "--subject", "a/b"]].concat(), "is no name"),
         (&[&mint[..], &["observer", "--subject", &"x".repeat(24)]].concat(), "longer than 23"),

@@ -16,6 +16,7 @@
 mod control;
 mod corpus;
 mod decode;
+mod hive;
 mod mutate;
 mod run;
 pub mod seeds;

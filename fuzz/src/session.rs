@@ -17,7 +17,8 @@ use secure9p_codec::{
 use secure9p_core::model::Model;
 use secure9p_core::{CloseReason, Connection, ConnectionId, Outcome};
 
-use crate::world::{Event, Hive, Machine, World};
+use crate::hive::Hive;
+use crate::world::{Event, World};
 
 const FIDS: usize = 16;
 const WAITING: usize = 4;
@@ -60,7 +61,7 @@ pub fn fuzz_session(data: &[u8]) -> Tally {
 /// # Panics
 /// Where something is wrong.
 pub fn fuzz_hive(data: &[u8]) -> Tally {
-    play(data, Box::new(Hive::new(Machine)))
+    play(data, Box::new(Hive::new()))
 }
 
 fn play(data: &[u8], tree: Box<impl World>) -> Tally {

@@ -106,6 +106,9 @@ struct Sim {
     /// Serve by TCP, too
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// The secret that tickets are minted with (default: a random one, in the file SOCKET.secret)
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -210,7 +213,9 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             bench::run(bench.what, &bench.build.options())?;
         }
         Command::Fuzz(fuzz) => programs::fuzz(fuzz.iterations, fuzz.seed)?,
-        Command::Sim(sim) => programs::simulate(sim.socket.as_deref(), sim.listen.as_deref())?,
+        Command::Sim(Sim { socket, listen, secret }) => {
+            programs::simulate(socket.as_deref(), listen.as_deref(), secret.as_deref())?;
+        }
         Command::Sizes(build) => {
             let _lock = lock_out(&workspace::out())?;
             sizes::print(&build.build()?)?;

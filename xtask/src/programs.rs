@@ -17,7 +17,7 @@ pub fn fuzz(iterations: u64, seed: u64) -> Result<()> {
 }
 
 /// Serves a simulated hive until it is told to stop.
-pub fn simulate(socket: Option<&Path>, listen: Option<&str>) -> Result<()> {
+pub fn simulate(socket: Option<&Path>, listen: Option<&str>, secret: Option<&Path>) -> Result<()> {
     let out = std::path::absolute(workspace::out())?;
     workspace::create_dir(&out)?;
     let socket = match socket {
@@ -27,6 +27,10 @@ pub fn simulate(socket: Option<&Path>, listen: Option<&str>) -> Result<()> {
     let mut arguments = vec!["--socket".to_owned(), socket.display().to_string()];
     if let Some(listen) = listen {
         arguments.extend(["--listen".to_owned(), listen.to_owned()]);
+    }
+    if let Some(secret) = secret {
+        let secret = std::path::absolute(secret)?;
+        arguments.extend(["--secret".to_owned(), secret.display().to_string()]);
     }
     run("cohesix-hive-sim", "hive-sim", &arguments)
 }

@@ -13,7 +13,7 @@ use secure9p_core::{Error, FileName};
 use ticket::{RevokeError, TicketId};
 
 use crate::host::{Budget, Host, Limits, Reason, Spawn, SpawnError, WorkerKind};
-use crate::joiner::{Joined, Refusal, Writer};
+use crate::joiner::{Joined, Line, Refusal, Writer};
 use crate::mounts::Mount;
 use crate::nodes::{File, Fixed, Kind, Node};
 use crate::sessions::SessionId;
@@ -99,7 +99,7 @@ fn is_command(line: &&[u8]) -> bool {
     !line.trim_ascii().is_empty()
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     /// Takes a write to `/queen/ctl`.
     pub(crate) fn control(
         &mut self,

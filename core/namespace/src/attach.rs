@@ -8,6 +8,7 @@ use secure9p_core::{ConnectionId, Error};
 use ticket::{Admitted, Attach, Claims, Quotas, TicketError, parse_attach};
 
 use crate::host::Host;
+use crate::joiner::Line;
 use crate::nodes::Node;
 use crate::policy::Who;
 use crate::sessions::{Origin, Session, SessionId, User};
@@ -61,7 +62,7 @@ impl From<Refusal> for Error {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     /// Lets in who has a valid ticket, and says where they start. Why somebody is not let in is
     /// logged, and the answer is the same for every bad ticket.
     pub(crate) fn let_in(

@@ -5,9 +5,10 @@
 //! refused in the middle of a line, the rest of that line must not pass for a line of its own: so
 //! everything is refused up to and with the write that ends in a line end.
 //!
-//! A connection has one unfinished line at a time, whatever it opens and however often it attaches,
-//! and there are as many places as the VM has connections. So nobody keeps anybody from being heard.
+//! A connection has one unfinished line at a time, whatever it opens and however often it attaches.
+//! Where there are as many places as connections nobody keeps anybody from being heard.
 
+use core::borrow::BorrowMut;
 use core::fmt;
 
 use heapless::Vec;
@@ -15,9 +16,6 @@ use secure9p_core::{ConnectionId, Error};
 
 /// Longest line, in bytes, without its end.
 pub const MAX_CONTROL_LINE: usize = 8192;
-/// Unfinished lines at the same time: one for each of 24 connections of the host and 7 inside.
-pub const MAX_UNFINISHED: usize = 32;
-
 type Pending = Vec<u8, MAX_CONTROL_LINE>;
 
 /// What an open file has written of a line so far.
@@ -72,6 +70,18 @@ struct Begun {
     bytes: Pending,
 }
 
+/// Room for one unfinished line.
+#[derive(Debug, Default)]
+pub struct Line(Option<Begun>);
+
+impl Line {
+    /// An empty one.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+}
+
 /// What a write came to.
 #[derive(Debug)]
 pub struct Joined<'d> {
@@ -94,13 +104,24 @@ impl Joined<'_> {
 
 /// Every unfinished line.
 #[derive(Debug)]
-pub struct Joiners {
-    begun: [Option<Begun>; MAX_UNFINISHED],
+pub struct Joiners<L> {
+    lines: L,
 }
 
-impl Joiners {
-    pub const fn new() -> Self {
-        Self { begun: [const { None }; MAX_UNFINISHED] }
+impl<L> Joiners<L> {
+    pub const fn new(lines: L) -> Self {
+        Self { lines }
+    }
+}
+
+impl<L: BorrowMut<[Line]>> Joiners<L> {
+    /// The line in this place, or room for one.
+    fn line(&mut self, place: usize) -> Option<&mut Option<Begun>> {
+        self.lines.borrow_mut().get_mut(place).map(|line| &mut line.0)
+    }
+
+    fn vacant(&self) -> Option<usize> {
+        self.lines.borrow().iter().position(|line| line.0.is_none())
     }
 
     /// The writer is gone, and an unfinished line with it. Whether there was one.
@@ -115,8 +136,8 @@ impl Joiners {
     }
 
     fn free(&mut self, place: u8) {
-        if let Some(place) = self.begun.get_mut(usize::from(place)) {
-            *place = None;
+        if let Some(line) = self.line(usize::from(place)) {
+            *line = None;
         }
     }
 
@@ -161,7 +182,7 @@ impl Joiners {
         let (Some(end), Some(whole)) = (pieces.next(), pieces.next()) else {
             return Ok(Joined { first: None, whole: &[], rest });
         };
-        let mut first = self.begun.get_mut(usize::from(place)).and_then(Option::take);
+        let mut first = self.line(usize::from(place)).and_then(Option::take);
         if let Some(first) = &mut first {
             // It was counted above.
             let _ = first.bytes.extend_from_slice(end);
@@ -181,10 +202,10 @@ impl Joiners {
             *writer = Writer::Whole;
             return;
         }
-        let place = place.or_else(|| self.begun.iter().position(Option::is_none));
-        let slot = place.and_then(|place| self.begun.get_mut(place));
-        if let (Some(place), Some(slot)) = (place, slot) {
-            let begun = slot.get_or_insert(Begun { by, bytes: Pending::new() });
+        let place = place.or_else(|| self.vacant());
+        let line = place.and_then(|place| self.line(place));
+        if let (Some(place), Some(line)) = (place, line) {
+            let begun = line.get_or_insert(Begun { by, bytes: Pending::new() });
             // It was counted, and the place was there, when it was joined.
             let _ = begun.bytes.extend_from_slice(joined.rest);
             *writer = Writer::Part(place as u8);
@@ -203,14 +224,15 @@ impl Joiners {
 
     /// A place for another unfinished line of the connection `by`.
     fn vacancy(&self, by: ConnectionId) -> Result<usize, Refusal> {
-        if self.begun.iter().flatten().any(|begun| begun.by == by) {
+        let mut begun = self.lines.borrow().iter().flat_map(|line| &line.0);
+        if begun.any(|begun| begun.by == by) {
             return Err(Refusal::Second);
         }
-        self.begun.iter().position(Option::is_none).ok_or(Refusal::Full)
+        self.vacant().ok_or(Refusal::Full)
     }
 
     fn begun(&self, place: u8) -> Option<&Begun> {
-        self.begun.get(usize::from(place))?.as_ref()
+        self.lines.borrow().get(usize::from(place))?.0.as_ref()
     }
 }
 
@@ -233,6 +255,12 @@ mod tests {
 
     type Lines = std::vec::Vec<String>;
 
+    const MAX_UNFINISHED: usize = 32;
+
+    fn joiners() -> Joiners<std::vec::Vec<Line>> {
+        Joiners::new(core::iter::repeat_with(Line::new).take(MAX_UNFINISHED).collect())
+    }
+
     /// An open file and the connection that it is on.
     struct Opened(ConnectionId, Writer);
 
@@ -240,7 +268,11 @@ mod tests {
         Opened(ConnectionId(by), Writer::Whole)
     }
 
-    fn write(joiners: &mut Joiners, opened: &mut Opened, data: &[u8]) -> Result<Lines, Refusal> {
+    fn write(
+        joiners: &mut Joiners<std::vec::Vec<Line>>,
+        opened: &mut Opened,
+        data: &[u8],
+    ) -> Result<Lines, Refusal> {
         let joined = joiners.join(opened.0, &mut opened.1, data)?;
         let lines = joined.lines().map(|line| String::from_utf8_lossy(line).into_owned());
         let lines = lines.collect();
@@ -254,7 +286,7 @@ mod tests {
 
     #[test]
     fn lines_are_joined_per_writer() {
-        let mut joiners = Joiners::new();
+        let mut joiners = joiners();
         let (mut a, mut b) = (opened(1), opened(2));
         assert_eq!(write(&mut joiners, &mut a, b"one\ntw"), ok(&["one"]));
         assert_eq!(write(&mut joiners, &mut b, b"x"), ok(&[]));
@@ -265,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_refused_and_its_rest_is_no_line() {
-        let mut joiners = Joiners::new();
+        let mut joiners = joiners();
         let mut writer = opened(1);
         let longest = [b'a'; MAX_CONTROL_LINE];
         assert_eq!(write(&mut joiners, &mut writer, &longest), ok(&[]));
@@ -273,12 +305,12 @@ mod tests {
         assert_eq!(write(&mut joiners, &mut writer, b"{\"kill\":1}\nx"), Err(Refusal::Long));
         assert_eq!(write(&mut joiners, &mut writer, b"rest\n"), Err(Refusal::Long));
         assert_eq!(write(&mut joiners, &mut writer, b"next\n"), ok(&["next"]));
-        assert!(joiners.begun.iter().all(Option::is_none));
+        assert!(joiners.lines.iter().all(|line| line.0.is_none()));
     }
 
     #[test]
     fn the_longest_line_is_taken_and_a_refused_write_not_in_part() {
-        let mut joiners = Joiners::new();
+        let mut joiners = joiners();
         let mut writer = opened(1);
         let longest = "a".repeat(MAX_CONTROL_LINE);
         let line = std::format!("{longest}\n");
@@ -290,7 +322,7 @@ mod tests {
 
     #[test]
     fn only_unfinished_lines_take_a_place_and_a_writer_that_goes_gives_it_back() {
-        let mut joiners = Joiners::new();
+        let mut joiners = joiners();
         let mut writers: std::vec::Vec<_> = (0..MAX_UNFINISHED as u32).map(opened).collect();
         for writer in &mut writers {
             assert_eq!(write(&mut joiners, writer, b"half"), ok(&[]));
@@ -307,7 +339,7 @@ mod tests {
 
     #[test]
     fn one_connections_unfinished_lines_keep_nobody_out() {
-        let mut joiners = Joiners::new();
+        let mut joiners = joiners();
         let mut greedy: std::vec::Vec<_> = (0..2 * MAX_UNFINISHED).map(|_| opened(7)).collect();
         for (index, writer) in greedy.iter_mut().enumerate() {
             let expected = if index == 0 { ok(&[]) } else { Err(Refusal::Second) };
@@ -329,7 +361,7 @@ mod tests {
             texts in proptest::array::uniform2("([a-z]{0,5}\n?){0,12}"),
             cuts in proptest::collection::vec((0_usize..2, 1_usize..7), 0..40),
         ) {
-            let mut joiners = Joiners::new();
+            let mut joiners = joiners();
             let mut writers = [opened(1), opened(2)];
             let mut lines = [vec![], vec![]];
             let mut rests = [texts[0].as_bytes(), texts[1].as_bytes()];
@@ -347,7 +379,7 @@ mod tests {
                 prop_assert_eq!(&lines[who], &expected);
                 prop_assert_eq!(joiners.close(writer.1), !unfinished.is_empty());
             }
-            prop_assert!(joiners.begun.iter().all(Option::is_none));
+            prop_assert!(joiners.lines.iter().all(|line| line.0.is_none()));
         }
     }
 }

@@ -40,6 +40,7 @@ mod window;
 mod workers;
 
 pub use host::{Budget, Ended, Host, Limits, Reason, Spawn, SpawnError, WorkerKind};
+pub use joiner::Line;
 pub use mounts::MAX_MOUNTS;
 pub use nodes::{File, Fixed, Node, Via};
 pub use sessions::{MAX_SESSIONS, SessionId};
@@ -66,10 +67,10 @@ const MAX_EVENT: usize = 128;
 
 /// The tree.
 ///
-/// `P` is where the workers' places lie: the most of its memory, so that whoever makes a tree can
-/// put them where there is room.
+/// `P` is where the workers' places lie, and `L` where unfinished lines of `/queen/ctl` are kept:
+/// the most of its memory, so that whoever makes a tree can put them where there is room.
 #[derive(Debug)]
-pub struct Namespace<H, P = &'static mut [Place]> {
+pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line]> {
     host: H,
     key: Key,
     revoked: Revoked<MAX_REVOKED>,
@@ -85,7 +86,7 @@ pub struct Namespace<H, P = &'static mut [Place]> {
     changes: u32,
     /// How often a file was looked at that changes all the time.
     looks: u32,
-    joiners: Joiners,
+    joiners: Joiners<L>,
     turn: Current,
 }
 
@@ -99,11 +100,12 @@ struct Current {
     counts: bool,
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     /// The tree of a system that has just started. Tickets are checked with `key`; there can be as
-    /// many workers as there are `places`, and no more than [`MAX_WORKERS`].
+    /// many workers as there are `places`, and no more than [`MAX_WORKERS`]. Of `lines` there should
+    /// be as many as connections, and one each is enough.
     #[must_use]
-    pub const fn new(host: H, key: Key, places: P) -> Self {
+    pub const fn new(host: H, key: Key, places: P, lines: L) -> Self {
         Self {
             host,
             key,
@@ -116,7 +118,7 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
             listeners: 0,
             changes: 0,
             looks: 0,
-            joiners: Joiners::new(),
+            joiners: Joiners::new(lines),
             turn: Current { connection: ConnectionId(0), frame: 0, counts: false },
         }
     }

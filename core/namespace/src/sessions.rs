@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! session=0 connection=7 open=1   operations=12         fids=3   frames=9          in=230 …
-//!   … out=4100         errors=0        role=queen ticket=0123456789abcdef ttl_left_s=3600 …
-//!   … user=ada
+//!   … out=4100         errors=0        ticket=0123456789abcdef ttl_left_s=3600       …
+//!   … role=queen user=ada
 //! ```
 //!
 //! (one line here broken in three). `open` (files open) and `operations` (what the policy was
@@ -128,7 +128,7 @@ impl Session {
     /// Writes what it is, without a line end.
     pub fn write(&self, now: Duration, text: &mut dyn fmt::Write) -> fmt::Result {
         let Self { who, user, origin, expires, ops, .. } = self;
-        write!(text, "role={} ticket={}", who.role, origin.id)?;
+        write!(text, "ticket={}", origin.id)?;
         if let Some(worker) = who.worker {
             write!(text, " worker={worker}")?;
         }
@@ -138,7 +138,7 @@ impl Session {
         if let Some(ops) = ops {
             write!(text, " ops_left={ops:<10}")?;
         }
-        write!(text, " user={user}")
+        write!(text, " role={} user={user}", who.role)
     }
 }
 

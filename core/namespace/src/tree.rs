@@ -11,7 +11,7 @@ use secure9p_core::{
 };
 
 use crate::host::{Host, Reason};
-use crate::joiner::Writer;
+use crate::joiner::{Line, Writer};
 use crate::nodes::{File, Fixed, Kind, Node};
 use crate::sessions::SessionId;
 use crate::text::{Count, Slice};
@@ -38,7 +38,7 @@ impl From<window::Error> for Error {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     fn found(&mut self, node: Node) -> Found<Node> {
         let kind = match node.file.kind() {
             Kind::Directory => Qid::DIRECTORY,
@@ -151,7 +151,7 @@ impl<H: Host, P: BorrowMut<[Place]>> Namespace<H, P> {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> AccessPolicy for Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> AccessPolicy for Namespace<H, P, L> {
     type Session = SessionId;
     type Node = Node;
 
@@ -170,7 +170,7 @@ impl<H: Host, P: BorrowMut<[Place]>> AccessPolicy for Namespace<H, P> {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>> Tree for Namespace<H, P> {
+impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H, P, L> {
     type Open = Open;
 
     fn turn(&mut self, connection: ConnectionId, turn: Turn) {

@@ -62,6 +62,9 @@ fn run(options: &Options) -> Result<()> {
         println!("listening on {address}");
     }
     println!("listening on {}", socket.display());
+    if let Some((_, path)) = &written {
+        println!("secret in {}", path.display());
+    }
     std::io::stdout().flush().context("cannot say that it is ready")?;
     let _ = told.read(&mut [0]);
     drop((unix, tcp, written));
@@ -76,16 +79,15 @@ fn secret(given: Option<&Path>) -> Result<Secret> {
     }
 }
 
-/// Writes a secret that was made here next to the socket. Where is told, and nothing else of it.
-fn write_secret(secret: &Secret, socket: &Path) -> Result<SecretFile> {
+/// Writes a secret that was made here next to the socket, and says where.
+fn write_secret(secret: &Secret, socket: &Path) -> Result<(SecretFile, PathBuf)> {
     let mut path = socket.as_os_str().to_owned();
     path.push(".secret");
     let path = PathBuf::from(path);
     let written = secret.write(&path).with_context(|| {
         format!("cannot write the secret to {}: give one by --secret", path.display())
     })?;
-    println!("secret in {}", path.display());
-    Ok(written)
+    Ok((written, path))
 }
 
 /// A port alone means this host only.

@@ -12,8 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use client::{Client, Folder, LIMIT, frame, version};
-use hive_sim::{Hive, MAX_CONNECTIONS, Server, null, serve_tcp, serve_unix};
+use client::{Client, Folder, LIMIT, SECRET, frame, version};
+use hive_sim::{Hive, LIMITS, MAX_CONNECTIONS, Secret, Server, null, serve_tcp, serve_unix};
+use namespace::MAX_WORKERS;
 use secure9p_codec::{Dialect, Fid, Reply, Request, Tag, decode_reply};
 
 struct Served {
@@ -22,10 +23,14 @@ struct Served {
     _folder: Folder,
 }
 
+fn hive() -> Arc<Hive> {
+    Hive::start(SECRET).expect("a hive")
+}
+
 fn served() -> Served {
     let folder = Folder::new();
     let socket = folder.path("hive.sock");
-    let server = serve_unix(&Arc::new(Hive::new()), &socket).expect("served");
+    let server = serve_unix(&hive(), &socket).expect("served");
     Served { socket, _server: server, _folder: folder }
 }
 
@@ -186,7 +191,7 @@ fn there_are_as_many_connections_as_there_are() {
     clients.pop();
     let left = MAX_CONNECTIONS - 1;
     let start = Instant::now();
-    while !clients[0].cat("/proc/mem").ends_with(&format!("connections: {left}\n")) {
+    while !clients[0].cat("/proc/mem").contains(&format!("connections: {left}\n")) {
         assert!(start.elapsed() < LIMIT);
     }
     assert!(Client::attach(&served.socket).cat("/proc/boot").starts_with("Cohesix "));
@@ -196,7 +201,7 @@ fn there_are_as_many_connections_as_there_are() {
 fn a_server_that_ends_hangs_up_and_removes_its_socket() {
     let folder = Folder::new();
     let socket = folder.path("hive.sock");
-    let hive = Arc::new(Hive::new());
+    let hive = hive();
     let server = serve_unix(&hive, &socket).expect("served");
     let mode = fs::metadata(&socket).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -215,7 +220,7 @@ fn a_server_that_ends_hangs_up_and_removes_its_socket() {
 #[test]
 fn only_a_socket_that_nobody_listens_at_is_replaced() {
     let served = served();
-    let hive = Arc::new(Hive::new());
+    let hive = hive();
     assert!(serve_unix(&hive, &served.socket).is_err(), "somebody listens");
     Client::attach(&served.socket).cat("/proc/boot");
     let folder = Folder::new();
@@ -231,7 +236,7 @@ fn only_a_socket_that_nobody_listens_at_is_replaced() {
 
 #[test]
 fn tcp_and_a_socket_of_the_callers_reach_the_same_tree() {
-    let hive = Arc::new(Hive::new());
+    let hive = hive();
     let server = serve_tcp(&hive, "127.0.0.1:0").expect("served");
     let address = server.address().expect("an address");
     let socket = TcpStream::connect(address).expect("somebody listens");
@@ -279,16 +284,48 @@ fn the_program_says_when_it_is_ready_and_takes_its_socket_with_it() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hive-sim"));
         command.arg("--socket").arg(&socket).stdout(Stdio::piped());
         let mut program = Program(command.spawn().expect("started"));
-        let mut line = String::new();
-        let output = program.0.stdout.take().expect("piped");
-        BufReader::new(output).read_line(&mut line).expect("a line");
-        assert_eq!(line, format!("listening on {}\n", socket.display()));
-        Client::attach(&socket).cat("/proc/boot");
+        let mut output = BufReader::new(program.0.stdout.take().expect("piped"));
+        let mut line = || {
+            let mut line = String::new();
+            output.read_line(&mut line).expect("a line");
+            line
+        };
+        assert_eq!(line(), format!("listening on {}\n", socket.display()));
+        let file = folder.path("hive.sock.secret");
+        assert_eq!(line(), format!("secret in {}\n", file.display()));
+        let mode = fs::metadata(&file).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let secret = Secret::read(&file).expect("read");
+        assert_eq!(secret.bytes().len(), 64);
+        let stream = UnixStream::connect(&socket).expect("somebody listens");
+        Client::over_with(stream, secret.bytes()).cat("/proc/boot");
         let pid = program.0.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
         assert!(program.0.wait().expect("ended").success());
-        assert!(!socket.exists());
+        assert!(!socket.exists() && !file.exists());
     }
+}
+
+#[test]
+fn the_program_takes_the_secret_of_a_file_and_leaves_it_there() {
+    let folder = Folder::new();
+    let (socket, file) = (folder.path("hive.sock"), folder.path("secret"));
+    fs::write(&file, [SECRET, b"\n"].concat()).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hive-sim"));
+    command.arg("--socket").arg(&socket).arg("--secret").arg(&file).stdout(Stdio::piped());
+    let mut program = Program(command.spawn().expect("started"));
+    let mut output = BufReader::new(program.0.stdout.take().expect("piped"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    Client::attach(&socket).cat("/proc/boot");
+    assert!(!folder.path("hive.sock.secret").exists());
+    let pid = program.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    assert!(program.0.wait().expect("ended").success());
+    assert!(file.exists());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("read");
+    assert_eq!(rest, "", "nothing else is said");
 }
 
 #[test]
@@ -306,4 +343,51 @@ fn the_program_says_in_one_line_what_is_wrong() {
     let (code, error) = run(&["--socket", &path.to_string_lossy(), "--listen", "nowhere"]);
     assert_eq!((code, error.lines().count()), (Some(2), 1), "{error}");
     assert!(error.contains("--listen") && !path.exists(), "{error}");
+    let short = folder.path("short");
+    fs::write(&short, "short").expect("written");
+    for file in [short, folder.path("none")] {
+        let file = file.to_string_lossy();
+        let (code, error) = run(&["--socket", &path.to_string_lossy(), "--secret", &file]);
+        assert_eq!((code, error.lines().count()), (Some(2), 1), "{error}");
+        assert!(error.contains("--secret") && !path.exists(), "{error}");
+    }
+}
+
+#[test]
+fn a_full_house_is_busy_and_all_of_it_can_be_given_back() {
+    let hive = Hive::start_with(SECRET, LIMITS, MAX_WORKERS).expect("a hive");
+    let (mine, theirs) = UnixStream::pair().expect("a pair");
+    mine.set_read_timeout(Some(LIMIT)).expect("a socket");
+    hive.attach(theirs).expect("attached");
+    let mut queen = Client::over(mine);
+    let memory = queen.cat("/proc/mem");
+    queen.open(1, "/queen/ctl", 1);
+    let mut write = |data: &str| {
+        let write = Request::Write { fid: Fid(1), offset: 0, data: data.as_bytes() };
+        queen.ask(&write, |reply| match reply {
+            Reply::Write { .. } => 0,
+            Reply::Lerror { ecode } => ecode,
+            other => panic!("{other:?}"),
+        })
+    };
+    let spawn = "{\"spawn\":\"heartbeat\",\"period_ms\":50}\n";
+    for _ in 0..MAX_WORKERS {
+        assert_eq!(write(spawn), 0);
+    }
+    const BUSY: u32 = 16;
+    assert_eq!(write(spawn), BUSY);
+    // Each of them lives: it has attached and beats.
+    for number in 1..=MAX_WORKERS {
+        let path = format!("/worker/worker-{number}/telemetry");
+        queen.until(&path, |text| text.starts_with("heartbeat "));
+    }
+    let sessions = queen.cat("/proc/sessions");
+    assert_eq!(sessions.matches("connection=own ").count(), MAX_WORKERS);
+    for number in 1..=MAX_WORKERS {
+        queen.append("/queen/ctl", &format!("{{\"kill\":\"worker-{number}\"}}\n"));
+    }
+    assert_eq!(queen.cat("/proc/mem"), memory);
+    assert_eq!(queen.cat("/proc/sessions").lines().count(), 1);
+    queen.append("/queen/ctl", spawn);
+    assert_eq!(queen.cat("/queen/last"), format!("worker-{}\n", MAX_WORKERS + 1));
 }

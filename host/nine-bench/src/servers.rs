@@ -5,12 +5,12 @@ use std::io::{BufReader, BufWriter, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
-use hive_sim::{Hive, null, serve_unix};
+use hive_sim::{Hive, Secret, null, serve_unix};
+use ticket::{Claims, Key, Role};
 
 use crate::client::Client;
 
@@ -57,9 +57,18 @@ pub fn start(folder: &Path) -> Result<Vec<Target>> {
 
 fn simulator(folder: &Path) -> Result<Target> {
     let path = folder.join("sim.sock");
-    let server = serve_unix(&Arc::new(Hive::new()), &path)?;
-    let client = Client::connect(&path, "")?;
+    let secret = Secret::random()?;
+    let server = serve_unix(&Hive::start(secret.bytes())?, &path)?;
+    let client = Client::connect(&path, &ticket(&secret)?)?;
     Ok(Target { name: "simulator", client, _alive: Alive::Server { _server: server } })
+}
+
+/// A queen's ticket for as long as this can take.
+fn ticket(secret: &Secret) -> Result<String> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let mut claims = Claims::new(Role::Queen, now.as_millis() as u64);
+    claims.budget.ttl_s = Some(3600);
+    Ok(Key::from_secret(secret.bytes())?.mint(&claims)?.as_str().to_owned())
 }
 
 fn listen(path: &Path) -> Result<UnixListener> {

@@ -5,7 +5,21 @@ use core::time::Duration;
 
 use drivers::timer;
 use heapless::String;
+use namespace::{Budget, Ended, Limits, Spawn, SpawnError, WorkerId};
 use runtime::service;
+use secure9p_core::Error;
+
+/// Nobody spawns here yet, so nothing is limited.
+static LIMITS: Limits = {
+    let budget = Budget { ticks: 1, ops: 1, ttl_s: 1 };
+    Limits {
+        default: budget,
+        most: budget,
+        period_ms: 1000,
+        least_period_ms: 1000,
+        most_period_ms: 1000,
+    }
+};
 
 /// The namespace's view of this system.
 pub struct Facts {
@@ -48,5 +62,34 @@ impl namespace::Host for Facts {
 
     fn now(&self) -> Duration {
         Duration::from_nanos(timer::now())
+    }
+
+    /// Nobody has told the time: no ticket is accepted.
+    fn wall_ms(&self) -> u64 {
+        0
+    }
+
+    fn limits(&self) -> &Limits {
+        &LIMITS
+    }
+
+    fn spawn(&mut self, _: &Spawn) -> Result<WorkerId, SpawnError> {
+        Err(SpawnError::Kind)
+    }
+
+    fn kill(&mut self, _: WorkerId) -> Result<(), Error> {
+        Err(Error::NotFound)
+    }
+
+    fn ended(&mut self) -> Option<Ended> {
+        None
+    }
+
+    fn capabilities(&mut self, _: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
+    }
+
+    fn schedule(&mut self, _: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use secure9p_codec::{
     encode_request,
 };
 
-use crate::{Answer, DEADLINE, Hive, Refusal};
+use crate::{Answer, DEADLINE, Hive, Refusal, Role};
 
 /// Tag of requests that are answered before the next is sent.
 const TAG: u16 = 1;
@@ -93,13 +93,15 @@ pub fn packed<'a>(path: &str, into: &'a mut [u8]) -> Names<'a> {
 pub struct Client {
     socket: UnixStream,
     dialect: Dialect,
+    /// What it attaches with.
+    ticket: String,
 }
 
 impl Client {
     /// A connection that nothing was said on.
     #[must_use]
     pub fn silent(hive: &Hive, dialect: Dialect) -> Self {
-        Self { socket: hive.connect(), dialect }
+        Self { socket: hive.connect(), dialect, ticket: hive.ticket(Role::Queen) }
     }
 
     /// A connection with this dialect and `msize`.
@@ -110,12 +112,25 @@ impl Client {
         client
     }
 
-    /// A connection that is attached: the root is fid 0.
+    /// A connection that is attached as a queen: the root is fid 0.
     #[must_use]
     pub fn attach(hive: &Hive, dialect: Dialect) -> Self {
+        Self::with_ticket(hive, dialect, hive.ticket(Role::Queen))
+    }
+
+    /// The same with this ticket.
+    #[must_use]
+    pub fn with_ticket(hive: &Hive, dialect: Dialect, ticket: String) -> Self {
         let mut client = Self::negotiated(hive, dialect, MAX_MSIZE);
+        client.ticket = ticket;
         client.attach_as(0, "tester");
         client
+    }
+
+    /// What it attaches with.
+    #[must_use]
+    pub fn ticket(&self) -> &str {
+        &self.ticket
     }
 
     /// Its dialect.
@@ -202,11 +217,12 @@ impl Client {
         }
     }
 
-    /// Makes `fid` the root, for `uname`.
+    /// Makes `fid` the root, for `uname`, with its ticket.
     #[track_caller]
     pub fn attach_as(&mut self, fid: u32, uname: &str) -> Qid {
         let (fid, afid, n_uname) = (Fid(fid), Fid::NONE, UserId::NONE);
-        let attach = Request::Attach { fid, afid, uname, aname: "", n_uname };
+        let aname = self.ticket.clone();
+        let attach = Request::Attach { fid, afid, uname, aname: &aname, n_uname };
         match self.ask(&attach).reply() {
             Reply::Attach { qid } => qid,
             other => panic!("{other:?}"),

@@ -11,6 +11,7 @@
 
 mod answer;
 mod client;
+mod entry;
 mod hostile;
 mod refusal;
 
@@ -21,11 +22,14 @@ use boot_tests::Boot;
 pub use boot_tests::DEADLINE;
 use link::Link;
 use secure9p_codec::Dialect;
+use ticket::{Claims, Key};
 
 pub use answer::Answer;
 pub use client::{Client, Entry, Mode, frame, packed, raw};
+pub use entry::{SECRET, claims};
 pub use hostile::{Random, unharmed, who};
 pub use refusal::{Refusal, refusals};
+pub use ticket::Role;
 
 /// Both dialects, for cases that hold in each.
 pub const DIALECTS: [Dialect; 2] = [Dialect::Plan9, Dialect::Linux];
@@ -60,7 +64,7 @@ impl Hive {
     /// A simulator that has just started.
     #[must_use]
     pub fn simulator() -> Self {
-        Self::Simulator(Arc::new(hive_sim::Hive::new()))
+        Self::Simulator(hive_sim::Hive::start(SECRET).expect("a hive"))
     }
 
     /// The system `qemu-virt`, booted and settled.
@@ -73,6 +77,19 @@ impl Hive {
         // The one component that ends: from then on memory changes by nothing but the cases.
         boot.line("reaped: component=ping ");
         Self::Vm { boot: Some(Box::new(boot)), link }
+    }
+
+    /// A ticket of a system under test, whose secret is [`SECRET`]: good for an hour.
+    #[must_use]
+    pub fn ticket(&self, role: Role) -> String {
+        self.mint(&claims(role))
+    }
+
+    /// A ticket that claims this.
+    #[must_use]
+    pub fn mint(&self, claims: &Claims) -> String {
+        let key = Key::from_secret(SECRET).expect("long enough");
+        key.mint(claims).expect("they fit").as_str().to_owned()
     }
 
     /// A fresh connection that nothing was said on; waits for a place. A read or write that takes

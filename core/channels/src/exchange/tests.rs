@@ -158,7 +158,7 @@ fn output_waits_for_credit_and_input_earns_it() {
 fn a_host_that_overruns_its_credit_loses_that_channel_only() {
     let shared = Shared::new();
     let mut exchange = greeted(shared);
-    let (mut server, mut other) = (shared.server(2), shared.server(3));
+    let (mut server, other) = (shared.server(2), shared.server(3));
     exchange.receive(&frame(2, Kind::Open, b""));
     exchange.receive(&frame(3, Kind::Open, b""));
     for _ in 0..=WINDOW as usize / MAX_DATA {

@@ -108,6 +108,24 @@ fn a_full_house_answers_busy_and_is_unchanged() {
 }
 
 #[test]
+fn ten_thousand_workers_one_after_another_leave_nothing() {
+    let mut world = World::new();
+    let queen = world.queen();
+    for number in 1..=10_000_u32 {
+        let worker = world.spawn(queen, r#"{"spawn":"heartbeat"}"#);
+        assert_eq!((worker.place, worker.number), (0, number));
+        let own = world.attach_worker(worker);
+        world.append(own, "/worker/self/telemetry", b"heartbeat 1\n").expect("appended");
+        world.command(queen, &format!(r#"{{"kill":"{worker}"}}"#)).expect("killed");
+    }
+    assert_eq!(world.cat(queen, "/proc/sched").as_deref(), Ok("nine-door priority=200\n"));
+    assert_eq!(world.cat(queen, "/proc/sessions").expect("read").lines().count(), 1);
+    for _ in 0..PLACES {
+        world.spawn(queen, r#"{"spawn":"heartbeat"}"#);
+    }
+}
+
+#[test]
 fn a_host_with_other_places_than_the_tree_gets_its_worker_back() {
     let mut world = World::new();
     let queen = world.queen();

@@ -118,7 +118,7 @@ impl Host for Machine {
     }
 }
 
-pub type Tested = Namespace<Machine, Vec<Place>>;
+pub type Tested = Namespace<Machine, Vec<Place>, Vec<Line>>;
 
 /// A tree, and the key of its tickets.
 pub struct World {
@@ -135,7 +135,8 @@ impl World {
     pub fn with_places(places: usize) -> Self {
         let key = || Key::from_secret(SECRET).expect("long enough");
         let room = std::iter::repeat_with(Place::new).take(places).collect();
-        let tree = Box::new(Tested::new(Machine::new(places), key(), room));
+        let lines = std::iter::repeat_with(Line::new).take(4).collect();
+        let tree = Box::new(Tested::new(Machine::new(places), key(), room, lines));
         Self { tree, key: key(), connections: 0 }
     }
 

@@ -89,20 +89,39 @@ fn a_ticket_is_revoked_by_its_name() {
     assert!(code == 1 && err.contains("revoked"), "{err}");
 }
 
+/// Commands and their lines, of which some are refused: then the log has the line.
+const LINES: &[(&str, &str)] = &[
+    ("spawn heartbeat", r#"{"spawn":"heartbeat"}"#),
+    (
+        "spawn heartbeat --ttl 120 --ops 500 --ticks 100 --period-ms 20",
+        r#"{"spawn":"heartbeat","ticks":100,"period_ms":20,"budget":{"ttl_s":120,"ops":500}}"#,
+    ),
+    (
+        "spawn gpu GPU-0 --mem-mb 4096 --streams 2 --lease-ttl 120",
+        r#"{"spawn":"gpu","lease":{"gpu_id":"GPU-0","mem_mb":4096,"streams":2,"ttl_s":120}}"#,
+    ),
+    ("kill worker-1", r#"{"kill":"worker-1"}"#),
+    ("budget --ttl 120 --ops 1000", r#"{"budget":{"ttl_s":120,"ops":1000}}"#),
+    ("bind /worker /shadow", r#"{"bind":{"from":"/worker","to":"/shadow"}}"#),
+    ("mount gpu-bridge /gpu", r#"{"mount":{"service":"gpu-bridge","at":"/gpu"}}"#),
+    ("revoke 00ff00ff00ff00ff", r#"{"revoke":{"ticket":"00ff00ff00ff00ff"}}"#),
+];
+
 #[test]
 fn json_says_what_was_written() {
     let hive = Hive::new();
-    let said = |words: &[&str]| -> Value {
-        serde_json::from_str(&hive.ok(&[&["--json"], words].concat())).expect("JSON")
-    };
-    let line = r#"{"spawn":"heartbeat","ticks":5}"#;
+    for (command, line) in LINES {
+        let words: Vec<_> = ["--json"].into_iter().chain(command.split(' ')).collect();
+        let (code, out, _) = hive.run(&words);
+        let said: Value = serde_json::from_str(&out).expect("JSON");
+        match code {
+            0 => assert_eq!(said["line"], *line),
+            _ => assert!(hive.ok(&["log", "-n", "1"]).ends_with(&format!(": {line}\n")), "{said}"),
+        }
+    }
+    let line = r#"{"kill":"worker-2"}"#;
     assert_eq!(
-        said(&["spawn", "heartbeat", "--ticks", "5"]),
-        json!({ "command": "spawn heartbeat", "line": line, "result": "worker-1" })
-    );
-    let line = r#"{"kill":"worker-1"}"#;
-    assert_eq!(
-        said(&["kill", "worker-1"]),
+        serde_json::from_str::<Value>(&hive.ok(&["--json", "kill", "worker-2"])).expect("JSON"),
         json!({ "command": "kill", "line": line, "result": "ok" })
     );
 }

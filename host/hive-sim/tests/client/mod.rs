@@ -5,11 +5,13 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use secure9p_codec::{
     Dialect, Fid, Names, Reply, Request, Tag, UserId, decode_reply, encode_request,
 };
+
+use ticket::{Claims, Key, Role};
 
 const FRAME: usize = 8192;
 /// When a test that waits has failed.
@@ -37,6 +39,17 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// What the tickets of these tests' hives are minted with.
+pub const SECRET: &[u8] = b"the secret of these tests";
+
+/// A queen's ticket.
+fn queen(secret: &[u8]) -> ticket::Ticket {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let mut claims = Claims::new(Role::Queen, since_1970.as_millis() as u64);
+    claims.budget.ttl_s = Some(3600);
+    Key::from_secret(secret).expect("long enough").mint(&claims).expect("claims")
 }
 
 /// A request's frame.
@@ -75,12 +88,17 @@ impl Client {
     }
 
     pub fn over(socket: impl Stream + 'static) -> Self {
+        Self::over_with(socket, SECRET)
+    }
+
+    /// The same, with a ticket minted with this secret.
+    pub fn over_with(socket: impl Stream + 'static, secret: &[u8]) -> Self {
         let mut client = Self { socket: Box::new(socket) };
         client.send(&version());
         assert_eq!(client.receive().0, 0xffff);
         let (fid, afid) = (Fid(0), Fid::NONE);
-        let (uname, aname, n_uname) = ("tester", "/", UserId::NONE);
-        let attach = Request::Attach { fid, afid, uname, aname, n_uname };
+        let (uname, n_uname, aname) = ("tester", UserId::NONE, queen(secret));
+        let attach = Request::Attach { fid, afid, uname, aname: aname.as_str(), n_uname };
         client.ask(&attach, |reply| assert!(matches!(reply, Reply::Attach { .. }), "{reply:?}"));
         client
     }

@@ -10,7 +10,7 @@ cases![
     writes_of_every_size_are_appended_whole,
     connections_see_what_others_append,
     a_reader_that_was_overrun_is_told_and_a_fresh_open_goes_on,
-    control_lines_are_joined_and_logged,
+    control_lines_are_joined_and_done,
     a_control_line_without_an_end_is_refused,
     one_connections_unfinished_lines_keep_nobody_out,
 ];
@@ -168,14 +168,19 @@ fn a_reader_that_was_overrun_is_told_and_a_fresh_open_goes_on(hive: &Hive) {
     }
 }
 
-fn control_lines_are_joined_and_logged(hive: &Hive) {
+fn control_lines_are_joined_and_done(hive: &Hive) {
     const ONE: &str = r#"{"budget":{"ttl_s":120,"ops":1000}}"#;
     const TWO: &str = r#"{"budget":{"ttl_s":240,"ops":2000}}"#;
     for dialect in DIALECTS {
         let mut client = Client::attach(hive, dialect);
         let count = |client: &mut Client| {
             let log = client.cat(LOG);
-            (log.matches(&format!("{ONE}\n")).count(), log.matches(&format!("{TWO}\n")).count())
+            let done = |what: &str| {
+                log.lines()
+                    .filter(|line| line.starts_with("budget ") && line.ends_with(what))
+                    .count()
+            };
+            (done("ops=1000 ttl_s=120"), done("ops=2000 ttl_s=240"))
         };
         let (ones, twos) = count(&mut client);
         client.open_at(1, CONTROL, Mode::WRITE);
@@ -205,9 +210,9 @@ fn one_connections_unfinished_lines_keep_nobody_out(hive: &Hive) {
             let root = if fid % 2 == 0 { 0 } else { 100 };
             greedy.walk(root, fid, CONTROL);
             greedy.open(fid, Mode::WRITE);
-            let write = Request::Write { fid: Fid(fid), offset: 0, data: b"{\"kill\"" };
+            let write = Request::Write { fid: Fid(fid), offset: 0, data: b"{\"budget\"" };
             match fid {
-                1 => assert_eq!(greedy.ask(&write).reply(), Reply::Write { count: 7 }),
+                1 => assert_eq!(greedy.ask(&write).reply(), Reply::Write { count: 9 }),
                 _ => greedy.refuses(&write, r::BUSY),
             }
         }
@@ -215,17 +220,17 @@ fn one_connections_unfinished_lines_keep_nobody_out(hive: &Hive) {
         let mut others: Vec<_> = (0..22).map(|_| Client::attach(hive, dialect)).collect();
         for other in &mut others {
             other.open_at(1, CONTROL, Mode::WRITE);
-            other.write(1, 0, b"{\"kill\":");
+            other.write(1, 0, b"{\"budget\":");
         }
         for (number, other) in others.iter_mut().enumerate() {
-            other.write(1, 0, format!("\"worker-{number}\"}}\n").as_bytes());
+            other.write(1, 0, format!("{{\"ops\":{}}}}}\n", number + 1).as_bytes());
         }
-        greedy.write(1, 0, b":\"worker-99\"}\n");
+        greedy.write(1, 0, b":{\"ops\":99}}\n");
         let log = greedy.cat(LOG);
-        for number in (0..22).chain([99]) {
-            assert!(log.contains(&format!("ctl: {{\"kill\":\"worker-{number}\"}}\n")), "{log}");
+        for number in (1..23).chain([99]) {
+            assert!(log.contains(&format!(" ops={number} ")), "{number}: {log}");
         }
-        assert!(log.contains("ctl refused: another line of the connection is unfinished\n"));
+        assert!(log.contains("refused: another line of the connection is unfinished\n"));
     }
 }
 
@@ -237,12 +242,12 @@ fn a_control_line_without_an_end_is_refused(hive: &Hive) {
         client.write(1, 0, half.as_bytes());
         let write = |data| Request::Write { fid: Fid(1), offset: 0, data };
         client.refuses(&write(half.as_bytes()), r::TOO_BIG);
-        client.refuses(&write(b"{\"kill\":\"worker-1\"}\n"), r::TOO_BIG);
+        client.refuses(&write(b"{\"budget\":{\"ops\":71}}\n"), r::TOO_BIG);
         // The refused line's rest is no line of its own; the next one is.
-        client.write(1, 0, b"{\"kill\":\"worker-2\"}\n");
+        client.write(1, 0, b"{\"budget\":{\"ops\":72}}\n");
         let log = client.cat(LOG);
-        assert!(log.contains("ctl refused: a line is too long\n"));
-        assert!(!log.contains("worker-1") && log.contains("worker-2"));
+        assert!(log.contains("refused: a line is too long\n"));
+        assert!(!log.contains(" ops=71 ") && log.contains(" ops=72 "));
         assert!(!log.contains("yyy"));
     }
 }

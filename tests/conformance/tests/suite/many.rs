@@ -1,10 +1,12 @@
 //! Many requests at once, and many connections.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use conformance_tests::{
-    BOOT, Client, DIALECTS, EVENTS, Hive, LOG, Mode, SESSIONS, cases, frame, refusals as r,
-    unharmed,
+    BOOT, Client, DEADLINE, DIALECTS, EVENTS, Hive, LOG, Mode, SESSIONS, cases, frame,
+    refusals as r, unharmed,
 };
 use secure9p_codec::{Dialect, Fid, Names, Reply, Request};
 
@@ -16,6 +18,7 @@ cases![
     sessions_run_out_for_their_connection_only,
     fifty_connections_dropped_in_mid_frame_leave_nothing,
     a_flood_without_reading_hurts_nobody_else,
+    floods_that_are_answered_starve_nobody,
 ];
 
 fn sixteen_requests_in_flight_are_all_answered(hive: &Hive) {
@@ -128,7 +131,9 @@ fn sessions_run_out_for_their_connection_only(hive: &Hive) {
         for client in &mut greedy {
             for fid in 1..100 {
                 let (fid, afid, n_uname) = (Fid(fid), Fid::NONE, secure9p_codec::UserId::NONE);
-                let attach = Request::Attach { fid, afid, uname: "greedy", aname: "", n_uname };
+                let aname = client.ticket().to_owned();
+                let uname = "greedy";
+                let attach = Request::Attach { fid, afid, uname, aname: &aname, n_uname };
                 if !matches!(client.ask(&attach).reply(), Reply::Attach { .. }) {
                     break;
                 }
@@ -184,5 +189,54 @@ fn a_flood_without_reading_hurts_nobody_else(hive: &Hive) {
         for _ in 0..100 {
             assert!(client.receive().data().starts_with(b"Cohesix "));
         }
+    });
+}
+
+/// As fast as it can, and reads every answer: there is always something to do for it.
+fn flood(client: &mut Client, done: &AtomicBool) {
+    let request = frame(Dialect::Linux, 1, &Request::Read { fid: Fid(1), offset: 0, count: 1 });
+    let batch = request.repeat(200);
+    // The next batch is on its way before the last is answered.
+    client.send_bytes(&batch);
+    while !done.load(Ordering::Relaxed) {
+        client.send_bytes(&batch);
+        for _ in 0..200 {
+            assert_eq!(client.receive().data().len(), 1);
+        }
+    }
+}
+
+/// Says that it is over, also when a test fails.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn floods_that_are_answered_starve_nobody(hive: &Hive) {
+    unharmed(hive, |hive| {
+        let mut floods: Vec<_> = (0..4).map(|_| Client::attach(hive, Dialect::Linux)).collect();
+        for client in &mut floods {
+            client.open_at(1, BOOT, Mode::READ);
+        }
+        let mut others: Vec<_> = DIALECTS.map(|dialect| Client::attach(hive, dialect)).into();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _over = Done(&done);
+            let start = Instant::now();
+            for client in &mut floods {
+                scope.spawn(|| flood(client, &done));
+            }
+            for _ in 0..50 {
+                for other in &mut others {
+                    other.append(LOG, "in between\n");
+                    assert!(other.cat(BOOT).starts_with("Cohesix "));
+                    // A server that lets them wait for every gap in the floods ends here.
+                    assert!(start.elapsed() < DEADLINE, "the others starve");
+                }
+            }
+        });
     });
 }

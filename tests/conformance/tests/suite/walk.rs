@@ -34,13 +34,17 @@ fn every_file_is_found_and_is_what_it_is(hive: &Hive) {
         for (path, kind) in [
             ("/proc", Qid::DIRECTORY),
             (BOOT, Qid::FILE),
+            ("/proc/caps", Qid::FILE),
             ("/proc/events", Qid::APPEND),
             ("/proc/mem", Qid::FILE),
+            ("/proc/sched", Qid::FILE),
+            ("/proc/self", Qid::FILE),
             ("/proc/sessions", Qid::FILE),
             ("/log", Qid::DIRECTORY),
             (LOG, Qid::APPEND),
             ("/queen", Qid::DIRECTORY),
             ("/queen/ctl", Qid::APPEND),
+            ("/queen/last", Qid::FILE),
             ("/worker", Qid::DIRECTORY),
         ] {
             let qid = *client.walk(0, 1, path).last().expect("found");
@@ -147,7 +151,7 @@ fn an_open_fid_is_walked_in_9p2000_l_only(hive: &Hive) {
             }
         }
         client.refuses(&Request::Walk { fid: Fid(1), newfid: Fid(1), names }, r::BAD_USE);
-        assert_eq!(client.entries(1, 0, 8000).0.len(), 4);
+        assert_eq!(client.entries(1, 0, 8000).0.len(), 7);
     }
 }
 

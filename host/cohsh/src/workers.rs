@@ -1,5 +1,7 @@
 //! `workers`: who lives and what each may still spend, as `/proc/sched` says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ::control::WorkerId;
 use client::Errno;
 use serde_json::{Value, json};
@@ -11,9 +13,9 @@ use crate::session::Hive;
 
 /// A line a worker, and lines of what else runs.
 const SCHEDULE: &str = "/proc/sched";
-/// A directory a worker, whose version changes as they come and go.
+/// A directory a worker.
 const WORKERS: &str = "/worker";
-/// How often the schedule is read while workers come and go.
+/// How often the schedule is read at most.
 const TRIES: usize = 16;
 /// What the columns are called.
 const TITLE: [&str; 5] = ["NAME", "KIND", "TICKS LEFT", "OPS LEFT", "TTL LEFT"];
@@ -74,18 +76,14 @@ impl Worker {
     }
 }
 
-/// The workers of a schedule, in order of their numbers.
-fn workers(schedule: &str) -> Vec<Worker> {
-    let mut workers: Vec<_> = schedule.lines().filter_map(Worker::parse).collect();
-    workers.sort_by_key(|worker| worker.id);
-    workers
-}
+/// Workers in order of their numbers.
+type Workers = BTreeMap<WorkerId, Worker>;
 
 /// Names to the left, numbers to the right.
-fn table(workers: &[Worker]) -> String {
+fn table(workers: &Workers) -> String {
     let rows: Vec<_> = [TITLE.map(ToOwned::to_owned)]
         .into_iter()
-        .chain(workers.iter().map(Worker::cells))
+        .chain(workers.values().map(Worker::cells))
         .collect();
     let widest = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default()
@@ -104,30 +102,83 @@ fn table(workers: &[Worker]) -> String {
     table
 }
 
-/// Changes as workers come and go; `None` where this session cannot see it.
-fn version(hive: &mut Hive) -> Result<Option<u32>> {
-    match hive.with_file(WORKERS, |hive, file| hive.getattr(file)) {
-        Ok(attributes) => Ok(Some(attributes.qid.version)),
+/// The whole lines in what was read behind another line's end, and how many bytes they are. Where
+/// it does not begin with such an end something has moved, and what it begins with is the rest of a
+/// line.
+fn whole_lines(bytes: &[u8], is_first: bool) -> (&[u8], usize) {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let start = if is_first { Some(0) } else { bytes.iter().position(is_end).map(|at| at + 1) };
+    let end = bytes.iter().rposition(is_end).map_or(0, |at| at + 1);
+    let lines = start.and_then(|start| bytes.get(start..end)).unwrap_or_default();
+    (lines, end)
+}
+
+/// What one reading of the schedule finds.
+///
+/// It takes several reads, between which workers come and go and lines move. Each read begins at
+/// the line end that the last one came to, so that no line is put together of two. A line may be
+/// missed all the same.
+fn read_once(hive: &mut Hive) -> Result<Workers> {
+    let read = hive.with_file(SCHEDULE, |hive, file| {
+        files::open(hive, file)?;
+        let (mut workers, mut offset, mut is_first) = (Workers::new(), 0, true);
+        loop {
+            let bytes = hive.read(file, offset, u32::MAX)?;
+            let (lines, end) = whole_lines(bytes, is_first);
+            let text = String::from_utf8_lossy(lines);
+            let found = text.lines().filter_map(Worker::parse);
+            workers.extend(found.map(|worker| (worker.id, worker)));
+            // The end of its last line is read again, and where there is no more it is all.
+            let least = if is_first { 0 } else { 1 };
+            if end <= least {
+                return Ok(workers);
+            }
+            offset += end as u64 - 1;
+            is_first = false;
+        }
+    });
+    read.map_err(|failure: Failure| failure.at(SCHEDULE))
+}
+
+/// Who lives; `None` where this session cannot see it. A directory's entries do not move.
+fn living(hive: &mut Hive) -> Result<Option<BTreeSet<WorkerId>>> {
+    match hive.list(WORKERS) {
+        Ok(entries) => {
+            Ok(Some(entries.iter().filter_map(|entry| WorkerId::of(&entry.name)).collect()))
+        }
         Err(client::Error::Refused(Errno::EACCES)) => Ok(None),
         Err(error) => Err(Failure::from(error).at(WORKERS)),
     }
 }
 
-/// Lists the workers.
-///
-/// A long schedule is read in pieces, between which workers may come and go; then it is read again.
-pub(crate) fn list(hive: &mut Hive, output: &mut Output) -> Result<()> {
-    let mut schedule = Vec::new();
+/// Reads the schedule until everybody who lives was found, or, where that cannot be seen, until it
+/// twice says the same. Where workers come and go all the time the youngest may be missing.
+fn gather(hive: &mut Hive) -> Result<Workers> {
+    let (mut all, mut last) = (Workers::new(), None);
     for _ in 0..TRIES {
-        let before = version(hive)?;
-        schedule = files::read_whole(hive, SCHEDULE).map_err(|failure| failure.at(SCHEDULE))?;
-        if version(hive)? == before {
+        let read = read_once(hive)?;
+        let found: BTreeSet<_> = read.keys().copied().collect();
+        all.extend(read);
+        let is_all = match living(hive)? {
+            Some(living) => {
+                all.retain(|id, _| living.contains(id));
+                all.len() == living.len()
+            }
+            None => last.as_ref() == Some(&found),
+        };
+        if is_all {
             break;
         }
+        last = Some(found);
     }
-    let workers = workers(&String::from_utf8_lossy(&schedule));
+    Ok(all)
+}
+
+/// Lists the workers.
+pub(crate) fn list(hive: &mut Hive, output: &mut Output) -> Result<()> {
+    let workers = gather(hive)?;
     if output.is_json() {
-        return workers.iter().try_for_each(|worker| output.object(&worker.object()));
+        return workers.values().try_for_each(|worker| output.object(&worker.object()));
     }
     let table = table(&workers);
     let lines: Vec<_> = table.lines().map(|line| output.name(line)).collect();
@@ -145,6 +196,21 @@ worker-2 kind=gpu period_ms=1000 ticks_left=1          ops_left=999988     ttl_l
 worker-3 kind=heartbeat period_ms=1000 ticks_left=1
 ";
 
+    fn workers(schedule: &str) -> Workers {
+        schedule.lines().filter_map(Worker::parse).map(|worker| (worker.id, worker)).collect()
+    }
+
+    #[test]
+    fn lines_are_taken_whole() {
+        assert_eq!(whole_lines(b"a\nb\nc", true), (&b"a\nb\n"[..], 4));
+        assert_eq!(whole_lines(b"\na\nb\nc", false), (&b"a\nb\n"[..], 5));
+        // Something has moved.
+        assert_eq!(whole_lines(b"c\na\nb\n", false), (&b"a\nb\n"[..], 6));
+        assert_eq!(whole_lines(b"\n", false), (&b""[..], 1));
+        assert_eq!(whole_lines(b"", false), (&b""[..], 0));
+        assert_eq!(whole_lines(b"too long", true), (&b""[..], 0));
+    }
+
     #[test]
     fn a_schedule_is_a_table() {
         assert_eq!(
@@ -153,7 +219,7 @@ worker-3 kind=heartbeat period_ms=1000 ticks_left=1
              worker-2   gpu                 1    999988    3595 s\n\
              worker-12  heartbeat       99995         7      60 s\n"
         );
-        assert_eq!(table(&[]), "NAME  KIND  TICKS LEFT  OPS LEFT  TTL LEFT\n");
+        assert_eq!(table(&Workers::new()), "NAME  KIND  TICKS LEFT  OPS LEFT  TTL LEFT\n");
     }
 
     #[test]

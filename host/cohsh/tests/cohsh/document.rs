@@ -153,6 +153,41 @@ fn objects(hive: &Hive, words: &[&str], code: i32) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
+/// Of what, the words of it, and the exit code.
+type Sample<'a> = (&'a str, &'a [&'a str], i32);
+
+/// Each command, or nearly; the others take files.
+const SAMPLES: &[Sample<'_>] = &[
+    ("ls", &["ls", "/proc"], 0),
+    ("stat", &["stat", "/", "/log"], 0),
+    ("cat", &["cat", "/proc/boot"], 0),
+    ("cat", &["cat", "/log/queen.log"], 0),
+    ("tail", &["tail", "/proc/boot"], 0),
+    ("log", &["log"], 0),
+    ("echo", &["echo", "x", "/log/queen.log"], 0),
+    ("whoami", &["whoami"], 0),
+    ("spawn heartbeat", &["spawn", "heartbeat", "--ticks", "3", "--period-ms", "700"], 0),
+    ("workers", &["workers"], 0),
+    ("tail", &["tail", "-f", "/worker/worker-1/telemetry"], 0),
+    ("spawn heartbeat", &["spawn", "heartbeat"], 0),
+    ("kill", &["kill", "worker-2"], 0),
+    ("budget", &["budget", "--ttl", "60"], 0),
+    ("bind", &["bind", "/log", "/shadow"], 0),
+    ("mount", &["mount", "log", "/shadow"], 0),
+    ("help", &["help"], 0),
+    ("help", &["help", "spawn"], 0),
+    ("completions", &["completions", "bash"], 0),
+    ("man", &["man"], 0),
+    ("error", &["spawn", "gpu", "GPU-0", "--mem-mb", "1", "--streams", "1", "--lease-ttl", "1"], 1),
+    ("error", &["cat", "/nope"], 1),
+    ("error", &["bogus"], 2),
+    ("error", &["--ticket-file", "/nowhere", "ls"], 2),
+    ("error", &["--hive", "nowhere", "ls"], 2),
+    ("error", &["--script", "/nowhere"], 2),
+    ("error", &["completions", "bogus"], 2),
+    ("error", &["ticket", "mint"], 2),
+];
+
 #[test]
 fn every_command_prints_the_fields_of_the_document() {
     let hive = Hive::new();
@@ -162,48 +197,16 @@ fn every_command_prints_the_fields_of_the_document() {
         .private("observer", &crate::hive::ticket(&crate::hive::claims(ticket::Role::Observer)));
     let mint = ["ticket", "mint", "--secret-file", &secret, "--role", "queen"];
     hive.append(b"\xff\n");
-    let lines: &[(&str, &[&str], i32)] = &[
-        ("ls", &["ls", "/proc"], 0),
-        ("stat", &["stat", "/", "/log"], 0),
-        ("cat", &["cat", "/proc/boot"], 0),
-        ("cat", &["cat", "/log/queen.log"], 0),
-        ("tail", &["tail", "/proc/boot"], 0),
-        ("log", &["log"], 0),
-        ("echo", &["echo", "x", "/log/queen.log"], 0),
-        ("whoami", &["whoami"], 0),
-        ("spawn heartbeat", &["spawn", "heartbeat", "--ticks", "3", "--period-ms", "100"], 0),
-        ("workers", &["workers"], 0),
-        ("tail", &["tail", "-f", "/worker/worker-1/telemetry"], 0),
-        ("spawn heartbeat", &["spawn", "heartbeat"], 0),
-        ("kill", &["kill", "worker-2"], 0),
-        ("budget", &["budget", "--ttl", "60"], 0),
-        ("bind", &["bind", "/log", "/shadow"], 0),
-        ("mount", &["mount", "log", "/shadow"], 0),
-        ("help", &["help"], 0),
-        ("help", &["help", "spawn"], 0),
-        ("completions", &["completions", "bash"], 0),
-        ("man", &["man"], 0),
+    let with_files: &[Sample<'_>] = &[
         ("ticket", &mint, 0),
         ("ticket", &[&mint[..], &["--out", out]].concat(), 0),
         ("ticket", &["ticket", "show", out], 0),
-        (
-            "error",
-            &["spawn", "gpu", "GPU-0", "--mem-mb", "1", "--streams", "1", "--lease-ttl", "1"],
-            1,
-        ),
-        ("error", &["cat", "/nope"], 1),
-        ("error", &["bogus"], 2),
-        ("error", &["--ticket-file", "/nowhere", "ls"], 2),
-        ("error", &["--hive", "nowhere", "ls"], 2),
-        ("error", &["--script", "/nowhere"], 2),
-        ("error", &["completions", "bogus"], 2),
-        ("error", &["ticket", "mint"], 2),
         ("error", &["--ticket-file", &observer, "kill", "worker-1"], 1),
     ];
     let text = document();
     let shapes = shapes(&text);
     let mut used = BTreeSet::new();
-    for (name, words, code) in lines {
+    for (name, words, code) in SAMPLES.iter().chain(with_files) {
         let objects = objects(&hive, words, *code);
         assert!(!objects.is_empty(), "{words:?} prints nothing");
         for object in objects {

@@ -177,7 +177,7 @@ fn a_ticket_that_is_not_taken_is_told_what_is_wrong_with_it() {
 fn a_session_that_expires_says_so_and_what_to_do() {
     let hive = Hive::new();
     let mut short = claims(Role::Observer);
-    short.budget.ttl_s = Some(2);
+    short.budget.ttl_s = Some(4);
     let file = hive.ticket_file("short", &short);
     // It waits for what never comes, until its time is over.
     let (code, _, err) = hive.run(&["--ticket-file", &file, "log", "-f"]);

@@ -1,8 +1,12 @@
 //! Workers as the program shows them, and following what ends.
 
-use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
-use crate::hive::Hive;
+use serde_json::Value;
+use ticket::Role;
+
+use crate::hive::{Hive, claims};
 use crate::program::Following;
 
 const TELEMETRY: &str = "/worker/worker-1/telemetry";
@@ -60,9 +64,46 @@ fn many_workers_are_all_there() {
 }
 
 #[test]
+fn who_stays_is_there_however_others_come_and_go() {
+    const STAY: usize = 150;
+    let hive = Hive::new();
+    // It has the first place, so that all lines move when it goes.
+    let mut first = hive.shell(&[]);
+    assert_eq!(first.ask("spawn heartbeat --period-ms 3600000\n"), "worker-1");
+    let (code, _, _) = hive.piped(&"spawn heartbeat --period-ms 3600000\n".repeat(STAY));
+    assert_eq!(code, 0);
+    let observer = hive.ticket_file("observer.ticket", &claims(Role::Observer));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut name = "worker-1".to_owned();
+            while !done.load(Relaxed) {
+                assert_eq!(first.ask(&format!("kill {name}\n")), "ok");
+                name = first.ask("spawn heartbeat --period-ms 3600000\n");
+            }
+        });
+        for words in [&["workers"][..], &["--ticket-file", &observer, "workers"]].repeat(20) {
+            let table = hive.ok(words);
+            let number = |line: &str| -> Option<usize> {
+                line.split(' ').next()?.strip_prefix("worker-")?.parse().ok()
+            };
+            let stay =
+                table.lines().filter_map(number).filter(|number| (2..=STAY + 1).contains(number));
+            let all: Vec<_> = stay.collect();
+            // Whoever fails must not leave the other thread behind.
+            if all.len() != STAY {
+                done.store(true, Relaxed);
+            }
+            assert_eq!(all, (2..=STAY + 1).collect::<Vec<_>>());
+        }
+        done.store(true, Relaxed);
+    });
+}
+
+#[test]
 fn following_a_worker_ends_with_it() {
     let hive = Hive::new();
-    spawn(&hive, &["--ticks", "5", "--period-ms", "100"]);
+    spawn(&hive, &["--ticks", "5", "--period-ms", "400"]);
     let mut telemetry = Following::of(&hive, &["tail", "-n", "100", "-f", TELEMETRY]);
     for tick in 1..=5 {
         assert_eq!(telemetry.line(), format!("heartbeat {tick}\n"));
@@ -99,11 +140,11 @@ fn the_log_is_shown_and_followed() {
     assert_eq!(hive.ok(&["log", "-n", "1"]), "line 11\n");
     let mut log = Following::of(&hive, &["log", "-f", "-n", "0"]);
     // It has begun when it shows something.
-    let seen = std::thread::scope(|scope| {
+    let seen = thread::scope(|scope| {
         let line = scope.spawn(|| log.line());
         while !line.is_finished() {
             hive.append(b"more\n");
-            std::thread::yield_now();
+            thread::yield_now();
         }
         line.join().expect("read")
     });

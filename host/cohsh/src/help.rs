@@ -178,8 +178,7 @@ pub(crate) fn commands(role: Option<Role>) -> String {
 }
 
 /// The commands, for people.
-#[must_use]
-pub fn command_help() -> String {
+pub(crate) fn command_help() -> String {
     commands(None)
 }
 

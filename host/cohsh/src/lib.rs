@@ -7,7 +7,9 @@
 //! Nothing that a file holds moves the cursor: on a terminal control characters are shown as
 //! escapes, and raw bytes go only where there is no terminal.
 //!
-//! `ticket` among the words of [`Input::Words`] mints and shows tickets without a hive.
+//! Some words of [`Input::Words`] need no hive: `ticket` mints and shows tickets, `completions` and
+//! `man` print what other programs read. [`program`] is the program around it all, with its options,
+//! the environment and the configuration.
 //!
 //! Deliberately absent: variables, pipes and local files; the shell outside has those. The
 //! history of a terminal's lines is gone at its end, for lines may hold tickets.
@@ -44,7 +46,6 @@ use std::fmt;
 use std::io::{self, BufRead, IsTerminal as _};
 use std::path::Path;
 
-pub use help::command_help;
 pub use stream::{Stream, tcp, unix};
 
 use command::Command;

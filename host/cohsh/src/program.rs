@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use clap::{Args as _, Parser as _};
 
 use crate::failure::{Failure, Result};
+use crate::help::command_help;
 use crate::output::Output;
 use crate::target::{self, Endpoint, Target};
-use crate::{FAILED, Input, Options, Stream, command_help, local, ticket};
+use crate::{FAILED, Input, Options, Stream, local, ticket};
 
 /// What the program is, in a line.
 const ABOUT: &str =

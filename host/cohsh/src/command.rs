@@ -1,18 +1,28 @@
 //! Commands, and how they are written.
 
+use crate::builtin::{self, BUILTINS};
 use crate::control;
 use crate::failure::{Failure, Result};
+use crate::help;
+use crate::local;
+use crate::tail::LOG;
 use crate::words::{Word, split};
 
 /// Lines that `tail` shows of what is there already.
 const TAIL_LINES: usize = 10;
+
+/// Behind a command it asks what that does.
+pub(crate) const HELP: &str = "--help";
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     /// An empty line.
     Nothing,
-    Help,
+    /// What all commands do, or this one.
+    Help {
+        topic: Option<String>,
+    },
     Exit,
     List {
         path: String,
@@ -33,43 +43,18 @@ pub(crate) enum Command {
         follow: bool,
         lines: usize,
     },
+    /// As what the session attached.
+    WhoAmI,
     /// Lists the workers.
     Workers,
     /// A line for `/queen/ctl`.
     Order(control::Order),
 }
 
-/// The name of every command on files.
-const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
-
-/// Every command's name.
+/// The first word of every command.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(control::names())
+    BUILTINS.iter().map(|builtin| builtin.name).chain(control::names())
 }
-
-/// The commands, for people.
-#[must_use]
-pub fn command_help() -> String {
-    format!("{COMMAND_HELP}\n{}", control::help())
-}
-
-/// The commands on files, for people.
-const COMMAND_HELP: &str = "\
-Commands:
-  ls [-l] [PATH]           list a directory (/ without PATH); -l with modes and sizes
-  cat PATH...              show files
-  tail [-f] [-n N] PATH    show the last lines (10); -f goes on with what is appended
-  echo [-n] TEXT... > PATH append TEXT and a line end (-n: without); files are append-only,
-                           so > and >> are the same
-  stat PATH...             show what files are
-  help                     show this
-  exit                     end (so does Ctrl-D)
-  ticket mint|show ...     mint and show tickets: `cohsh ticket --help`; from another shell only
-
-Quotes ('...', \"...\") and backslashes work as in a shell; # starts a comment; there are no
-variables. From another shell quote the arrow: cohsh echo TEXT '>' PATH, or cohsh echo TEXT /PATH,
-or cohsh -c 'echo TEXT > PATH'.
-";
 
 impl Command {
     /// The command in a line of this shell.
@@ -110,22 +95,28 @@ impl Command {
         if target.is_some() && name != "echo" {
             return Err(Failure::usage(format!("{name}: only `echo TEXT > PATH` writes to files")));
         }
+        if let Some((option, words)) = words.split_last()
+            && option == HELP
+            && (name != "echo" || words.is_empty())
+            && let Ok(command) = topic(&[&[name.to_owned()], words].concat())
+        {
+            return Ok(command);
+        }
         match name {
             "ls" => list(words),
             "cat" => Ok(Self::Cat { paths: paths(name, words)? }),
             "stat" => Ok(Self::Stat { paths: paths(name, words)? }),
             "echo" => echo(words, target),
             "tail" => tail(words),
-            "help" | "exit" | control::WORKERS_NAME if !words.is_empty() => {
-                Err(Failure::usage(format!("{name}: takes nothing behind it")))
-            }
-            "help" => Ok(Self::Help),
-            "exit" => Ok(Self::Exit),
-            control::WORKERS_NAME => Ok(Self::Workers),
+            "log" => log(words),
+            "help" => topic(words),
+            "exit" => nothing(name, words, Self::Exit),
+            "whoami" => nothing(name, words, Self::WhoAmI),
+            "workers" => nothing(name, words, Self::Workers),
             verb if control::has(verb) => Ok(Self::Order(control::order(verb, words)?)),
-            "ticket" => {
-                Err(Failure::usage("ticket: from another shell only: `cohsh ticket --help`"))
-            }
+            local if local::LOCALS.iter().any(|other| other.name == local) => Err(Failure::usage(
+                format!("{local}: from another shell only: `cohsh {local} --help` shows how"),
+            )),
             option if is_option(option) => {
                 Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
             }
@@ -143,9 +134,27 @@ fn arrow_alone() -> Failure {
 
 /// A word that starts with a dash and is no option of the command.
 fn no_option(name: &str, option: &str) -> Failure {
+    let usage = builtin::find(name).map_or(name.to_owned(), |builtin| builtin.usage(None));
     Failure::usage(format!(
-        "{name}: no option {option}; `help` lists them (those of cohsh stand before the command)"
+        "{name}: no option {option}: `{usage}` (those of cohsh stand before the command)"
     ))
+}
+
+/// A command that takes nothing.
+fn nothing(name: &str, words: &[String], command: Command) -> Result<Command> {
+    match words {
+        [] => Ok(command),
+        _ => Err(Failure::usage(format!("{name}: takes nothing behind it"))),
+    }
+}
+
+fn topic(words: &[String]) -> Result<Command> {
+    if words.is_empty() {
+        return Ok(Command::Help { topic: None });
+    }
+    let topic = words.join(" ");
+    help::meant(&topic)?;
+    Ok(Command::Help { topic: Some(topic) })
 }
 
 /// Whether the word is meant as an option.
@@ -190,23 +199,43 @@ fn echo(words: &[String], target: Option<String>) -> Result<Command> {
     Ok(Command::Echo { text: words.join(" ") + end, path })
 }
 
-fn tail(words: &[String]) -> Result<Command> {
-    let (mut follow, mut lines, mut path) = (false, TAIL_LINES, None);
+/// Whether to follow, how many lines, and the other words, for which there are `places`.
+fn lines<'a>(
+    name: &str,
+    words: &'a [String],
+    places: usize,
+) -> Result<(bool, usize, Vec<&'a String>)> {
+    let (mut follow, mut lines, mut rest) = (false, TAIL_LINES, Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match &**word {
             "-f" => follow = true,
             "-n" => {
                 let number = words.next().and_then(|number| number.parse().ok());
-                lines = number.ok_or_else(|| Failure::usage("tail: -n takes a number of lines"))?;
+                lines = number
+                    .ok_or_else(|| Failure::usage(format!("{name}: -n takes a number of lines")))?;
             }
-            option if is_option(option) => return Err(no_option("tail", option)),
-            _ if path.is_some() => return Err(Failure::usage("tail: one path at a time")),
-            _ => path = Some(word.clone()),
+            option if is_option(option) => return Err(no_option(name, option)),
+            _ if rest.len() < places => rest.push(word),
+            _ => {
+                let usage = builtin::find(name).map_or(String::new(), |found| found.usage(None));
+                return Err(Failure::usage(format!("{name}: `{word}` is too much: `{usage}`")));
+            }
         }
     }
-    let path = path.ok_or_else(|| Failure::usage("tail: of which file? `tail PATH`"))?;
-    Ok(Command::Tail { path, follow, lines })
+    Ok((follow, lines, rest))
+}
+
+fn tail(words: &[String]) -> Result<Command> {
+    let (follow, lines, paths) = lines("tail", words, 1)?;
+    let path = paths.first().ok_or_else(|| Failure::usage("tail: of which file? `tail PATH`"))?;
+    Ok(Command::Tail { path: (*path).clone(), follow, lines })
+}
+
+/// The hive's log is a file like others.
+fn log(words: &[String]) -> Result<Command> {
+    let (follow, lines, _) = lines("log", words, 0)?;
+    Ok(Command::Tail { path: LOG.into(), follow, lines })
 }
 
 #[cfg(test)]
@@ -227,7 +256,15 @@ mod tests {
         for (line, command) in [
             ("", Command::Nothing),
             ("# ls", Command::Nothing),
-            ("help", Command::Help),
+            ("help", Command::Help { topic: None }),
+            ("help spawn heartbeat", Command::Help { topic: Some("spawn heartbeat".into()) }),
+            ("spawn gpu --help", Command::Help { topic: Some("spawn gpu".into()) }),
+            ("echo --help", Command::Help { topic: Some("echo".into()) }),
+            ("echo a --help > b", echoed("a --help\n", "b")),
+            ("whoami", Command::WhoAmI),
+            ("workers", Command::Workers),
+            ("log", Command::Tail { path: LOG.into(), follow: false, lines: 10 }),
+            ("log -f -n 3", Command::Tail { path: LOG.into(), follow: true, lines: 3 }),
             ("exit", Command::Exit),
             ("ls", Command::List { path: "/".into(), long: false }),
             ("ls -l /proc", Command::List { path: "/proc".into(), long: true }),
@@ -276,21 +313,17 @@ mod tests {
             ("> a", "before the last word"),
             ("tail", "`tail PATH`"),
             ("tail -n x a", "-n takes a number"),
-            ("tail a b", "one path"),
-            ("help me", "nothing behind it"),
+            ("tail a b", "`b` is too much: `tail [-f] [-n N] PATH`"),
+            ("log a", "`a` is too much: `log [-f] [-n N]`"),
+            ("log -x", "no option -x: `log [-f] [-n N]`"),
+            ("whoami x", "nothing behind it"),
+            ("help me", "`me` is no command"),
             ("ticket mint", "from another shell only"),
             ("cat 'a", "quote is not closed"),
         ] {
             let failure = Command::of_line(line).expect_err(line);
             assert!(failure.to_string().contains(says), "{line}: {failure}");
             assert_eq!(failure.code(), crate::FAILED);
-        }
-    }
-
-    #[test]
-    fn help_names_every_command() {
-        for name in NAMES {
-            assert!(COMMAND_HELP.contains(&format!("\n  {name} ")), "{name}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use ::control::{Form, TABLE};
 use client::Kind;
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
@@ -9,6 +10,7 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
+use crate::builtin::{self, Takes};
 use crate::command::names;
 use crate::control::{self, Offer};
 use crate::session::Session;
@@ -36,7 +38,8 @@ impl Completer for Completion<'_, '_> {
             Word::Text(text) => Some(text),
             Word::Arrow => None,
         });
-        match control::offer(&texts.collect::<Vec<_>>(), &word) {
+        let texts: Vec<_> = texts.collect();
+        match control::offer(&texts, &word).or_else(|| offer(&texts, &word)) {
             Some(Offer::Words(words)) => Ok((start, words.iter().map(|word| pair(word)).collect())),
             Some(Offer::Names(directory)) => {
                 let entries = self.0.borrow_mut().entries(directory);
@@ -65,6 +68,36 @@ impl Completion<'_, '_> {
     }
 }
 
+/// What may come behind these words, of a command that writes no line of control. `None` where it
+/// is a path.
+fn offer(before: &[String], start: &str) -> Option<Offer> {
+    let (name, before) = before.split_first()?;
+    let builtin = builtin::find(name)?;
+    let fitting = |words: Vec<&str>| {
+        let words = words.into_iter().filter(|word| word.starts_with(start));
+        Some(Offer::Words(words.map(ToOwned::to_owned).collect()))
+    };
+    let is_value =
+        |word: &String| builtin.flags.iter().any(|flag| flag.word == *word && flag.value.is_some());
+    if before.last().is_some_and(is_value) {
+        // A number.
+        return fitting(Vec::new());
+    }
+    if start.starts_with('-') {
+        let free = builtin.flags.iter().filter(|flag| before.iter().all(|word| word != flag.word));
+        return fitting(free.map(|flag| flag.word).collect());
+    }
+    match builtin.places.first().map(|place| place.takes) {
+        Some(Takes::Command) if before.is_empty() => fitting(names().collect()),
+        Some(Takes::Command) => {
+            let forms = TABLE.iter().filter(|form| before == [form.verb()]);
+            fitting(forms.filter_map(Form::word).collect())
+        }
+        Some(Takes::Path | Takes::Text) => None,
+        None => fitting(Vec::new()),
+    }
+}
+
 fn commands(start: &str) -> Vec<Pair> {
     names().filter(|name| name.starts_with(start)).map(pair).collect()
 }
@@ -81,3 +114,32 @@ impl Hinter for Completion<'_, '_> {
 impl Highlighter for Completion<'_, '_> {}
 impl Validator for Completion<'_, '_> {}
 impl Helper for Completion<'_, '_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_tells_what_may_come_next() {
+        let words = |line: &str| -> Vec<String> {
+            line.split_whitespace().map(ToOwned::to_owned).collect()
+        };
+        let all =
+            |words: &[&str]| Some(Offer::Words(words.iter().map(ToString::to_string).collect()));
+        for (before, start, offered) in [
+            ("tail", "-", all(&["-f", "-n"])),
+            ("tail -f", "-", all(&["-n"])),
+            ("tail -n", "", all(&[])),
+            ("tail -n 3", "/", None),
+            ("log", "", all(&[])),
+            ("help", "wh", all(&["whoami"])),
+            ("help", "re", all(&["revoke"])),
+            ("help spawn", "", all(&["heartbeat", "gpu"])),
+            ("help cat", "", all(&[])),
+            ("cat /a", "", None),
+            ("whoami", "", all(&[])),
+        ] {
+            assert_eq!(offer(&words(before), start), offered, "{before} {start}");
+        }
+    }
+}

@@ -77,6 +77,16 @@ impl Output {
         Ok(writeln!(io::stderr(), "cohsh: {}: lost {bytes} bytes: {why}", one_line(path))?)
     }
 
+    /// That a followed file is gone.
+    pub fn gone(&mut self, path: &str) -> Result<()> {
+        if self.json {
+            return self.object(&json!({ "path": path, "gone": true }));
+        }
+        self.fresh_line()?;
+        let why = "its worker has ended, and `log` says why";
+        Ok(writeln!(io::stderr(), "cohsh: {}: is gone: {why}", one_line(path))?)
+    }
+
     /// Why `whose` command failed.
     pub fn failure(&mut self, whose: &str, failure: &Failure) {
         // Where even that cannot be written the exit code tells it.
@@ -101,9 +111,8 @@ impl Output {
         object.insert("errno".into(), failure.errno().map(|errno| errno.0).into());
         object.insert("name".into(), failure.errno().and_then(Errno::name).into());
         object.insert("at".into(), whose.into());
-        if let Some(path) = failure.path() {
-            object.insert("path".into(), path.into());
-        }
+        object.insert("path".into(), failure.path().into());
+        object.insert("reason".into(), failure.reason().into());
         self.object(&object.into())
     }
 
@@ -148,6 +157,12 @@ impl<'a> Content<'a> {
     pub fn lost(&mut self, bytes: Option<u64>) -> Result<()> {
         self.end()?;
         self.output.lost(self.path, bytes)
+    }
+
+    /// That the file is gone.
+    pub fn gone(&mut self) -> Result<()> {
+        self.end()?;
+        self.output.gone(self.path)
     }
 
     /// There is no more.

@@ -1,9 +1,14 @@
 //! The program `cohsh` against the simulator.
 
+mod config;
 mod control;
+mod document;
+mod generated;
 mod hive;
 mod program;
+mod roles;
 mod ticket;
+mod workers;
 // `setsid`, which makes a pseudo-terminal a program's own, is Linux's.
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -19,7 +19,7 @@ mod command;
 mod ids;
 mod parse;
 mod refused;
-mod scan;
+pub mod scan;
 mod table;
 
 pub use command::{Command, Lease, Limits, Value};

@@ -134,8 +134,8 @@ impl<'a> Reading<'a> {
         loop {
             let name = match self.cursor.text() {
                 Some(Ok(name)) => name,
-                Some(Err((name, reason))) => {
-                    return refused(Where::Unknown(Name::of(name)), reason);
+                Some(Err((name, what))) => {
+                    return refused(Where::Unknown(Name::of(name)), Reason::Text(what));
                 }
                 None => {
                     return refused(last, Reason::Syntax("needs a field's name in quotes next"));
@@ -193,7 +193,7 @@ impl<'a> Reading<'a> {
             }
             takes => {
                 let text = self.cursor.text().ok_or_else(wrong)?;
-                let text = text.map_err(|(_, reason)| refused(reason))?;
+                let text = text.map_err(|(_, what)| refused(Reason::Text(what)))?;
                 text_value(takes, text).ok_or_else(wrong)?
             }
         };

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write as _};
 
+use crate::scan::NotPlain;
 use crate::table::{Field, Form, TABLE, Takes, write_names};
 
 /// A refusal: which field is wrong, and what is allowed there. Its text is one line:
@@ -46,10 +47,8 @@ pub enum Reason {
     NoKind,
     /// The object is empty; it may have these.
     Empty(&'static [Field]),
-    /// The text has a backslash in it.
-    Escape,
-    /// The text has a control character in it, or does not end.
-    Unended,
+    /// The text is not plain.
+    Text(NotPlain),
     /// Not what JSON has there.
     Syntax(&'static str),
 }
@@ -106,8 +105,7 @@ impl fmt::Display for Reason {
                 f.write_str("is empty: write one at least of ")?;
                 write_names(f, fields.iter().map(|field| field.name))
             }
-            Self::Escape => f.write_str("must have no backslash: write the character itself"),
-            Self::Unended => f.write_str("must be a text that ends, without control characters"),
+            Self::Text(what) => what.fmt(f),
             Self::Syntax(what) => f.write_str(what),
         }
     }
@@ -133,7 +131,9 @@ pub struct Name {
 }
 
 impl Name {
-    pub(crate) fn of(name: &str) -> Self {
+    /// The beginning of `name`, or all of it.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
         let length = name.floor_char_boundary(NAME_BYTES);
         let mut bytes = [0; NAME_BYTES];
         for (place, byte) in bytes.iter_mut().zip(name.bytes().take(length)) {

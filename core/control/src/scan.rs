@@ -1,14 +1,22 @@
 //! A line read from left to right: blanks, signs, texts, numbers.
+//!
+//! The strict half of JSON that every line here is written in, for this crate's commands and for
+//! other crates' lines. It reads; what must stand where is the parser's.
+//!
+//! Invariants: never reads behind the line's end or within a character; every step is linear in
+//! what it passes over. Deliberately absent: escapes, fractions, exponents, signs of numbers.
 
-use crate::refused::Reason;
+use core::fmt;
 
 /// What of the line has not been read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cursor<'a> {
+pub struct Cursor<'a> {
     rest: &'a str,
 }
 
 impl<'a> Cursor<'a> {
+    /// All of `line`, which has no line end.
+    #[must_use]
     pub const fn new(line: &'a str) -> Self {
         Self { rest: line }
     }
@@ -52,7 +60,7 @@ impl<'a> Cursor<'a> {
 
     /// The text in quotes that comes next: `None` where none begins; what is wrong with it, and
     /// how it begins, where it is not plain.
-    pub fn text(&mut self) -> Option<Result<&'a str, (&'a str, Reason)>> {
+    pub fn text(&mut self) -> Option<Result<&'a str, (&'a str, NotPlain)>> {
         if !self.take('"') {
             return None;
         }
@@ -64,8 +72,8 @@ impl<'a> Cursor<'a> {
                 self.rest = rest.get(1..).unwrap_or_default();
                 Ok(text)
             }
-            Some(b'\\') => Err((text, Reason::Escape)),
-            _ => Err((text, Reason::Unended)),
+            Some(b'\\') => Err((text, NotPlain::Escape)),
+            _ => Err((text, NotPlain::Unended)),
         })
     }
 
@@ -80,8 +88,27 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Why a text in quotes is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotPlain {
+    /// It has a backslash in it.
+    Escape,
+    /// It has a control character in it, or does not end.
+    Unended,
+}
+
+impl fmt::Display for NotPlain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Escape => "must have no backslash: write the character itself",
+            Self::Unended => "must be a text that ends, without control characters",
+        })
+    }
+}
+
 /// The number that `digits` are, all of them and without leading zeros.
-pub(crate) fn whole_number(digits: &str) -> Option<u64> {
+#[must_use]
+pub fn whole_number(digits: &str) -> Option<u64> {
     let mut number = 0_u64;
     for digit in digits.bytes() {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;

@@ -1,0 +1,229 @@
+//! A device: its leases and its jobs, kept in step.
+//!
+//! The order at a lease's end is always the same: its holder's job file is closed
+//! ([`Event::Closed`]), each of its jobs is cancelled ([`Event::Cancelled`]), and when none of them
+//! runs any more its share is free ([`Event::Freed`]). [`Gpu::poll`] says each once.
+
+use core::fmt;
+use core::time::Duration;
+
+use control::WorkerId;
+
+use crate::ctl::Ctl;
+use crate::job::Job;
+use crate::lease::{Device, EndReason, Ended, GrantError, Leases, Share};
+use crate::names::JobId;
+use crate::queue::{EnqueueError, Jobs, NotRunning, Outcome, Started, Submitted};
+
+/// Something that whoever has the device is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The job file of the holder is closed from now on; log the reason.
+    Closed(Ended),
+    /// The job is cancelled: say ERR of one that waited, have the bridge stop one that runs.
+    Cancelled {
+        /// Which.
+        job: JobId,
+        /// Whose.
+        holder: WorkerId,
+        /// Why.
+        reason: EndReason,
+        /// Whether it runs.
+        running: bool,
+    },
+    /// The share of the holder is free.
+    Freed(WorkerId),
+}
+
+/// Why a job is not taken. Nothing changed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubmitError {
+    /// Who sent it has no lease.
+    Closed,
+    /// It needs more memory than the lease has: that many MiB, of that many.
+    TooBig {
+        /// What it needs.
+        needs_mb: u64,
+        /// What the lease has.
+        mem_mb: u32,
+    },
+    /// The queue does not take it.
+    Enqueue(EnqueueError),
+}
+
+impl fmt::Display for SubmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("line: the lease has ended: jobs are no longer taken"),
+            Self::TooBig { needs_mb, mem_mb } => {
+                write!(f, "kernel: needs {needs_mb} MiB, and the lease has {mem_mb}: ask for more")
+            }
+            Self::Enqueue(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SubmitError {}
+
+/// A device with `PLACES` leases at most and `ROOM` jobs at most.
+#[derive(Debug, Clone)]
+pub struct Gpu<T, const PLACES: usize, const ROOM: usize> {
+    leases: Leases<PLACES>,
+    jobs: Jobs<T, ROOM>,
+    /// Whether nobody can stop its jobs any more.
+    lost: bool,
+}
+
+impl<T, const PLACES: usize, const ROOM: usize> Gpu<T, PLACES, ROOM> {
+    /// A device that nobody uses.
+    #[must_use]
+    pub const fn new(device: Device) -> Self {
+        Self { leases: Leases::new(device), jobs: Jobs::new(), lost: false }
+    }
+
+    /// Who holds what.
+    #[must_use]
+    pub const fn leases(&self) -> &Leases<PLACES> {
+        &self.leases
+    }
+
+    /// What is known of its jobs.
+    #[must_use]
+    pub const fn jobs(&self) -> &Jobs<T, ROOM> {
+        &self.jobs
+    }
+
+    /// Gives a worker a share.
+    ///
+    /// # Errors
+    /// See [`GrantError`]; a device whose bridge is lost has nothing to give.
+    pub fn grant(
+        &mut self,
+        now: Duration,
+        holder: WorkerId,
+        share: Share,
+    ) -> Result<(), GrantError> {
+        if self.lost {
+            return Err(GrantError::Places);
+        }
+        self.leases.grant(now, holder, share)
+    }
+
+    /// Ends a worker's lease: killed, or given back. Whether it had one.
+    pub fn end(&mut self, holder: WorkerId, reason: EndReason) -> bool {
+        self.leases.end(holder, reason)
+    }
+
+    /// Ends everything because the bridge went. What it was running counts as ended, for nobody
+    /// is left to say otherwise.
+    pub fn lose(&mut self) {
+        self.lost = true;
+        self.leases.end_all(EndReason::BridgeLost);
+    }
+
+    /// Does what a line says.
+    ///
+    /// # Errors
+    /// A lease that is not granted; no lease to release or rank is `None`.
+    pub fn apply(&mut self, now: Duration, ctl: Ctl) -> Result<(), Option<GrantError>> {
+        let found = match ctl {
+            Ctl::Lease { worker, share } => return self.grant(now, worker, share).map_err(Some),
+            Ctl::Release(worker) => self.leases.end(worker, EndReason::Released),
+            Ctl::Priority { worker, priority } => self.leases.set_priority(worker, priority),
+            Ctl::Reset => {
+                self.leases.end_all(EndReason::Reset);
+                true
+            }
+        };
+        if found { Ok(()) } else { Err(None) }
+    }
+
+    /// Takes a job of `holder`.
+    ///
+    /// # Errors
+    /// See [`SubmitError`].
+    pub fn submit(
+        &mut self,
+        now: Duration,
+        holder: WorkerId,
+        job: &Job<'_>,
+        payload: T,
+    ) -> Result<Submitted, SubmitError> {
+        let lease = self.leases.live(now, holder).ok_or(SubmitError::Closed)?;
+        let (needs_mb, mem_mb) = (job.kernel.bytes().div_ceil(1 << 20), lease.share.mem_mb);
+        if needs_mb > mem_mb.into() {
+            return Err(SubmitError::TooBig { needs_mb, mem_mb });
+        }
+        let (id, fingerprint) = (job.id.clone(), job.fingerprint());
+        self.jobs.submit(id, holder, fingerprint, payload).map_err(SubmitError::Enqueue)
+    }
+
+    /// The job that is to run now, if there is one: of the highest priority, then the first. A
+    /// holder runs as many side by side as its lease has streams.
+    pub fn start(&mut self, now: Duration) -> Option<Started<T>> {
+        let Self { leases, jobs, .. } = self;
+        jobs.start(|holder, running| {
+            let share = leases.live(now, holder)?.share;
+            (running < usize::from(share.streams)).then_some(share.priority)
+        })
+    }
+
+    /// Notes that a job runs that somebody else started.
+    ///
+    /// # Errors
+    /// It did not wait.
+    pub fn started(&mut self, job: &JobId) -> Result<T, NotRunning> {
+        self.jobs.started(job)
+    }
+
+    /// Notes how far a job is, in percent.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn progress(&mut self, job: &JobId, percent: u8) -> Result<(), NotRunning> {
+        self.jobs.progress(job, percent)
+    }
+
+    /// Notes how a job ended.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn finish(&mut self, job: &JobId, outcome: Outcome) -> Result<(), NotRunning> {
+        self.jobs.finish(job, outcome)
+    }
+
+    /// When to call [`Gpu::poll`] at the latest.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Duration> {
+        self.leases.next_expiry()
+    }
+
+    /// What is to be done next; call it until there is nothing. After every change, and when
+    /// [`Gpu::next_expiry`] is reached.
+    pub fn poll(&mut self, now: Duration) -> Option<Event> {
+        self.leases.expire(now);
+        if let Some(ended) = self.leases.next_ended() {
+            return Some(Event::Closed(ended));
+        }
+        let Self { leases, jobs, lost } = self;
+        let ended = || leases.iter().filter_map(|lease| Some((lease.holder, lease.ended?)));
+        for (holder, reason) in ended() {
+            let Some(cancelled) = jobs.cancel_next_of(holder) else { continue };
+            if cancelled.running && *lost {
+                // It runs: that was just said.
+                let _ = jobs.finish(&cancelled.job, Outcome::Err);
+            }
+            let running = cancelled.running && !*lost;
+            return Some(Event::Cancelled { job: cancelled.job, holder, reason, running });
+        }
+        if *lost {
+            // Those that were being stopped when the bridge went.
+            for (holder, _) in ended() {
+                jobs.abandon(holder);
+            }
+        }
+        let (holder, _) = ended().find(|(holder, _)| jobs.running(*holder) == 0)?;
+        self.leases.free(holder);
+        Some(Event::Freed(holder))
+    }
+}

@@ -109,6 +109,14 @@ impl<T, const PLACES: usize, const ROOM: usize> Gpu<T, PLACES, ROOM> {
         self.leases.grant(now, holder, share)
     }
 
+    /// Whether somebody who holds nothing yet would be given `share` now.
+    ///
+    /// # Errors
+    /// As [`Gpu::grant`].
+    pub fn admits(&self, share: Share) -> Result<(), GrantError> {
+        if self.lost { Err(GrantError::Places) } else { self.leases.admits(share) }
+    }
+
     /// Ends a worker's lease: killed, or given back. Whether it had one.
     pub fn end(&mut self, holder: WorkerId, reason: EndReason) -> bool {
         self.leases.end(holder, reason)

@@ -31,7 +31,7 @@ pub struct Job<'a> {
 }
 
 /// Every field; kernels take those of 2 to 4 that are their sizes.
-const NAMES: &[&str] = &[
+pub(crate) const NAMES: &[&str] = &[
     "job",
     "kernel",
     "m",
@@ -53,7 +53,7 @@ const K: usize = 4;
 
 /// The fields as far as they have been read.
 #[derive(Default)]
-struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     job: Option<JobId>,
     kernel: &'static str,
     sides: [u32; 3],
@@ -98,7 +98,8 @@ impl<'a> Job<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, index: usize, cursor: &mut Cursor<'a>) -> Result<(), Reason> {
+    /// Takes the value of the field in that place of [`NAMES`].
+    pub fn take(&mut self, index: usize, cursor: &mut Cursor<'a>) -> Result<(), Reason> {
         const IS_HASH: &str = "must be sha256: and 64 digits of 0-9 a-f";
         const ARE_INPUTS: &str = "must be two files of the bundle like [\"a.f32\",\"b.f32\"]";
         const IS_OUTPUT: &str = "must be one file like [\"out.f32\"]";
@@ -127,7 +128,8 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn job(self, seen: Seen) -> Result<Job<'a>, Refused> {
+    /// The job that they make.
+    pub fn job(self, seen: Seen) -> Result<Job<'a>, Refused> {
         let [m, n, k] = self.sides;
         let (kernel, names) = match self.kernel {
             "vadd" => (Kernel::Vadd { n }, VADD),

@@ -180,6 +180,17 @@ impl<const PLACES: usize> Leases<PLACES> {
         if self.held.iter().any(|lease| lease.holder == holder) {
             return Err(GrantError::Held);
         }
+        self.admits(share)?;
+        let until = now.saturating_add(Duration::from_secs(share.ttl_s.into()));
+        let lease = Lease { holder, share, until, ended: None, told: false };
+        self.held.push(lease).map_err(|_| GrantError::Places)
+    }
+
+    /// Whether somebody who holds nothing yet would be given `share` now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(&self, share: Share) -> Result<(), GrantError> {
         if share.mem_mb == 0 || share.streams == 0 || share.ttl_s == 0 {
             return Err(GrantError::Nothing);
         }
@@ -189,9 +200,7 @@ impl<const PLACES: usize> Leases<PLACES> {
         fits(Resource::Memory, asked, all, free)?;
         let (asked, all, free) = (share.streams.into(), streams.into(), free_streams.into());
         fits(Resource::Streams, asked, all, free)?;
-        let until = now.saturating_add(Duration::from_secs(share.ttl_s.into()));
-        let lease = Lease { holder, share, until, ended: None, told: false };
-        self.held.push(lease).map_err(|_| GrantError::Places)
+        if self.held.is_full() { Err(GrantError::Places) } else { Ok(()) }
     }
 
     /// The lease that is `holder`'s and has not ended: one whose time is up at `now` has, also

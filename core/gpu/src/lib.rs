@@ -1,9 +1,10 @@
 //! GPU leases, job lines and the job queue.
 //!
 //! What a hive and a bridge have to agree on about a GPU, without input and output: the lines of
-//! `/gpu/<id>/ctl` ([`Ctl`]), `job` ([`Job`]) and `status` ([`Status`]), who has how much of the
-//! device ([`Leases`]), which job is next ([`Jobs`]), and both together ([`Gpu`]). docs/gpu.md is
-//! the formats for people.
+//! `/gpu/<id>/ctl` ([`Ctl`]), `job` ([`Job`] as a holder writes it, [`Order`] as the bridge reads
+//! it) and `status` ([`Status`]) and of `/gpu/publish` ([`Publish`]), who has how much of the device
+//! ([`Leases`]), which job is next ([`Jobs`]), and both together ([`Gpu`]). docs/gpu.md is the
+//! formats for people.
 //!
 //! Invariants: the leases of a device never exceed its memory or its streams, those included that
 //! end while a job still runs; every table is bounded, and a full one refuses and changes nothing;
@@ -22,6 +23,8 @@ mod kernel;
 mod lease;
 mod names;
 mod object;
+mod order;
+mod publish;
 mod queue;
 mod refused;
 mod status;
@@ -32,6 +35,8 @@ pub use job::Job;
 pub use kernel::{Kernel, Shape};
 pub use lease::{Device, EndReason, Ended, GrantError, Lease, Leases, Resource, Share};
 pub use names::{Backend, FileName, Hash, JobId};
+pub use order::Order;
+pub use publish::{About, Gauge, Publish};
 pub use queue::{Cancelled, EnqueueError, JobState, Jobs, NotRunning, Outcome, Started, Submitted};
 pub use refused::{Reason, Refused, Where};
 pub use status::{State, Status};
@@ -64,6 +69,17 @@ pub mod limits {
     /// Longest job line that can be a job, in bytes: one with every text at its longest, as it is
     /// written canonically, is shorter.
     pub const JOB_LINE_BYTES: usize = 512;
+    /// What an order to run a job has more than the job's line, in bytes at most: its holder, and
+    /// its priority.
+    pub const ORDER_EXTRA_BYTES: usize = 64;
+    /// Longest uuid, name and version of a device, in bytes.
+    pub const ABOUT_BYTES: usize = 64;
+    /// Multiprocessors of a device.
+    pub const SM_COUNT: (u64, u64) = (1, 65_535);
+    /// Temperature of a device, in degrees Celsius.
+    pub const TEMPERATURE_C: (u64, u64) = (0, 255);
+    /// Memory of a device that is in use, in MiB.
+    pub const MEMORY_USED_MB: (u64, u64) = (0, 1 << 20);
     /// Longest status line, in bytes, likewise.
     pub const STATUS_LINE_BYTES: usize = 384;
 }

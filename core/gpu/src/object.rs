@@ -1,4 +1,4 @@
-//! A line that is one JSON object without objects in it, read strictly.
+//! A line that is one JSON object, read strictly.
 //!
 //! Every field stands once and is one of those named; nothing stands behind the object. So a line
 //! means the same to every JSON reader.
@@ -23,10 +23,23 @@ impl Seen {
 pub(crate) fn read<'a>(
     line: &'a [u8],
     names: &'static [&'static str],
-    mut value: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Reason>,
+    value: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Reason>,
 ) -> Result<Seen, Refused> {
     let line = str::from_utf8(line).map_err(|_| Refused::line("must be UTF-8"))?;
     let mut cursor = Cursor::new(line);
+    let seen = object(&mut cursor, names, value)?;
+    if cursor.peek().is_some() {
+        return Err(Refused::line("must end with the object: nothing behind it"));
+    }
+    Ok(seen)
+}
+
+/// Reads the object that comes next, in the same way.
+pub(crate) fn object<'a>(
+    cursor: &mut Cursor<'a>,
+    names: &'static [&'static str],
+    mut value: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Reason>,
+) -> Result<Seen, Refused> {
     if !cursor.take('{') {
         return Err(Refused::line("must be one JSON object"));
     }
@@ -54,14 +67,11 @@ pub(crate) fn read<'a>(
         if !cursor.take(':') {
             return refused(last, Reason::Must("needs a colon behind its name"));
         }
-        value(index, &mut cursor).map_err(|reason| Refused { field: last, reason })?;
+        value(index, cursor).map_err(|reason| Refused { field: last, reason })?;
         ended = cursor.take('}');
         if !ended && !cursor.take(',') {
             return refused(last, Reason::Must("needs a comma or a brace behind its value"));
         }
-    }
-    if cursor.peek().is_some() {
-        return Err(Refused::line("must end with the object: nothing behind it"));
     }
     Ok(Seen(seen))
 }

@@ -15,6 +15,7 @@ use crate::refused::{Reason, Refused};
 /// A text of a device: what a line can hold, so without quotes, backslashes, control characters.
 type Text = String<{ limits::ABOUT_BYTES }>;
 
+#[expect(clippy::large_enum_variant, reason = "nothing here allocates")]
 /// What a bridge says. Its text is its line, without the line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Publish<'a> {

@@ -12,16 +12,21 @@ use control::Command;
 use secure9p_core::{Error, FileName};
 use ticket::{RevokeError, TicketId};
 
+use crate::gpus::Gpus;
 use crate::host::{Budget, Host, Limits, Reason, Spawn, SpawnError, WorkerKind};
 use crate::joiner::{Joined, Line, Refusal, Writer};
 use crate::mounts::Mount;
 use crate::nodes::{File, Fixed, Kind, Node};
 use crate::sessions::SessionId;
-use crate::workers::Place;
-use crate::{Namespace, text};
+use crate::workers::{Place, WorkerId};
+use crate::{Namespace, lines, text};
 
-/// Services whose trees can be mounted: the system's own.
-const SERVICES: [(&str, Fixed); 4] = [
+/// The service that GPUs are published by: there as long as one is.
+const BRIDGE: &str = "gpu-bridge";
+
+/// Services whose trees can be mounted.
+const SERVICES: [(&str, Fixed); 5] = [
+    (BRIDGE, Fixed::Gpus),
     ("log", Fixed::Log),
     ("proc", Fixed::Proc),
     ("queen", Fixed::Queen),
@@ -37,6 +42,8 @@ pub enum Denial {
     NoWorker,
     /// There is no worker, for this reason.
     Spawn(SpawnError),
+    /// There is no lease, for this reason.
+    Lease(lines::Denial),
     /// A path leads nowhere, for this reason.
     Path { field: &'static str, error: Error },
     /// It would show a directory in itself, or in its own place.
@@ -65,6 +72,7 @@ impl fmt::Display for Denial {
             }
             Self::NoWorker => f.write_str("kill: no such worker lives"),
             Self::Spawn(error) => write!(f, "spawn: {error}"),
+            Self::Lease(denial) => write!(f, "lease: {denial}"),
             Self::Path { field, error } => write!(f, "{field}: {error}"),
             Self::Circle => f.write_str("bind: a directory cannot be shown in itself"),
             Self::Unlike => {
@@ -86,6 +94,7 @@ impl From<Denial> for Error {
             Denial::Out { .. } | Denial::Circle | Denial::Unlike => Self::Invalid,
             Denial::NoWorker | Denial::NoService | Denial::NoTicket => Self::NotFound,
             Denial::Spawn(error) => error.into(),
+            Denial::Lease(denial) => denial.into(),
             Denial::Path { error, .. } => error,
             Denial::Taken | Denial::Mounts | Denial::Revoke(RevokeError::Full) => Self::Busy,
             Denial::Revoke(RevokeError::Worker) => Self::Invalid,
@@ -99,7 +108,13 @@ fn is_command(line: &&[u8]) -> bool {
     !line.trim_ascii().is_empty()
 }
 
-impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
+impl<H, P, L, G> Namespace<H, P, L, G>
+where
+    H: Host,
+    P: BorrowMut<[Place]>,
+    L: BorrowMut<[Line]>,
+    G: BorrowMut<Gpus>,
+{
     /// Takes a write to `/queen/ctl`.
     pub(crate) fn control(
         &mut self,
@@ -150,7 +165,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     }
 
     /// What is too long for a line of the log is cut there.
-    fn log_refusal(&mut self, why: &dyn fmt::Display, line: &[u8]) {
+    pub(crate) fn log_refusal(&mut self, why: &dyn fmt::Display, line: &[u8]) {
         let mut text = text::Line::new();
         let _ = fmt::Write::write_fmt(&mut text, format_args!("refused: {why}: "));
         for piece in line.utf8_chunks() {
@@ -166,18 +181,18 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         match *command {
             Command::SpawnHeartbeat { ticks, period_ms, limits } => {
                 let kind = WorkerKind::Heartbeat;
-                let budget = self.budget(ticks, limits)?;
-                let period_ms = period(self.host.limits(), period_ms)?;
-                self.spawn(id, &Spawn { kind, period_ms, budget })
+                let budget = self.budget(kind, ticks, limits)?;
+                let period_ms = period(self.limits(kind)?, period_ms)?;
+                self.spawn(id, &Spawn { kind, period_ms, budget }).map(|_| ())
             }
-            Command::SpawnGpu { .. } => Err(Denial::Spawn(SpawnError::Kind)),
+            Command::SpawnGpu { lease, limits } => self.spawn_gpu(id, &lease, limits),
             Command::Kill(worker) => {
                 let worker = self.workers.living().find(worker.0).ok_or(Denial::NoWorker)?;
                 self.kill(worker, Reason::Killed);
                 Ok(())
             }
             Command::Budget { limits, ticks } => {
-                let budget = self.budget(ticks, limits)?;
+                let budget = self.budget(WorkerKind::Heartbeat, ticks, limits)?;
                 self.default = Some(budget);
                 let Budget { ticks, ops, ttl_s } = budget;
                 self.log(format_args!("budget ticks={ticks} ops={ops} ttl_s={ttl_s}"));
@@ -189,10 +204,20 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         }
     }
 
-    /// What is asked for, the default where nothing is, and that it is not too much.
-    fn budget(&self, ticks: Option<u64>, asked: control::Limits) -> Result<Budget, Denial> {
-        let limits = self.host.limits();
-        let default = self.default.unwrap_or(limits.default);
+    fn limits(&self, kind: WorkerKind) -> Result<&Limits, Denial> {
+        self.host.limits(kind).ok_or(Denial::Spawn(SpawnError::Kind))
+    }
+
+    /// What is asked for, the default where nothing is, and that it is not too much. The default
+    /// that the queen set is within a heartbeat worker's limits: others get what they may.
+    fn budget(
+        &self,
+        kind: WorkerKind,
+        ticks: Option<u64>,
+        asked: control::Limits,
+    ) -> Result<Budget, Denial> {
+        let limits = self.limits(kind)?;
+        let default = self.default.map_or(limits.default, |default| default.min(limits.most));
         let Budget { ticks: ticks_most, ops: ops_most, ttl_s: ttl_most } = limits.most;
         Ok(Budget {
             ticks: within("ticks", ticks.unwrap_or(default.ticks), 1, ticks_most)?,
@@ -201,7 +226,32 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         })
     }
 
-    fn spawn(&mut self, id: SessionId, spawn: &Spawn) -> Result<(), Denial> {
+    /// Makes a worker with a lease. Whether there is one is asked before anything is made.
+    fn spawn_gpu(
+        &mut self,
+        id: SessionId,
+        lease: &control::Lease<'_>,
+        limits: control::Limits,
+    ) -> Result<(), Denial> {
+        let kind = WorkerKind::Gpu;
+        let budget = self.budget(kind, None, limits)?;
+        let period_ms = period(self.limits(kind)?, None)?;
+        let (name, share) = (lease.gpu_id, lease.into());
+        let device = self.admit(name.as_str(), share).map_err(Denial::Lease)?;
+        let worker = self.spawn(id, &Spawn { kind, period_ms, budget })?;
+        if let Err(denial) = self.seat(worker, device, share) {
+            self.kill(worker, Reason::Killed);
+            return Err(Denial::Lease(denial));
+        }
+        let gpu::Share { mem_mb, streams, ttl_s, priority } = share;
+        self.log(format_args!(
+            "leased {worker} gpu={name} mem_mb={mem_mb} streams={streams} ttl_s={ttl_s} \
+             priority={priority}"
+        ));
+        Ok(())
+    }
+
+    fn spawn(&mut self, id: SessionId, spawn: &Spawn) -> Result<WorkerId, Denial> {
         let now = self.host.now();
         let worker = self.host.spawn(spawn).map_err(Denial::Spawn)?;
         if !self.workers.add(worker, spawn, now) {
@@ -219,7 +269,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
             "spawned {worker} role={role} period_ms={period_ms} ticks={ticks} ops={ops} \
              ttl_s={ttl_s}"
         ));
-        Ok(())
+        Ok(worker)
     }
 
     fn bind(
@@ -240,7 +290,13 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     pub(crate) fn mount(&mut self, id: SessionId, service: &str, at: &str) -> Result<(), Denial> {
         let known = SERVICES.iter().find(|(name, _)| *name == service);
         let (_, root) = known.ok_or(Denial::NoService)?;
-        self.add_mount(id, (*root).into(), "mount.at", at)?;
+        if service == BRIDGE && self.gpus.borrow().next_from(0).is_none() {
+            return Err(Denial::NoService);
+        }
+        // Its tree is there already.
+        if service != BRIDGE || at != root.path() {
+            self.add_mount(id, (*root).into(), "mount.at", at)?;
+        }
         self.log(format_args!("mounted {service} at {at} session={id}"));
         Ok(())
     }
@@ -276,8 +332,11 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
             return Err(Denial::Unlike);
         }
         let mount = Mount { parent, name, target: target.file };
-        let living = self.workers.living();
-        let is_there = |file: File| file.worker().is_none_or(|worker| living.is_live(worker));
+        let (living, gpus): (_, &Gpus) = (self.workers.living(), self.gpus.borrow());
+        let is_there = |file: File| {
+            file.worker().is_none_or(|worker| living.is_live(worker))
+                && file.gpu().is_none_or(|device| gpus.get(device).is_some())
+        };
         let mounts = self.sessions.mounts_mut(id).ok_or(Denial::Mounts)?;
         if mounts.add(mount, is_there) { Ok(()) } else { Err(Denial::Mounts) }
     }
@@ -294,6 +353,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         while let Some(id) = self.sessions.find(|session| session.origin.id == ticket) {
             if let Some(session) = self.sessions.remove(id) {
                 self.log_end(id, &session, "revoked");
+                self.lose_bridge(id);
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use core::time::Duration;
 use secure9p_core::{ConnectionId, Error};
 use ticket::{Admitted, Attach, Claims, Quotas, TicketError, parse_attach};
 
+use crate::gpus::Gpus;
 use crate::host::Host;
 use crate::joiner::Line;
 use crate::nodes::Node;
@@ -92,7 +93,13 @@ impl From<Refusal> for Error {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
+impl<H, P, L, G> Namespace<H, P, L, G>
+where
+    H: Host,
+    P: BorrowMut<[Place]>,
+    L: BorrowMut<[Line]>,
+    G: BorrowMut<Gpus>,
+{
     /// Lets in who has a valid ticket, and says where they start. Why somebody is not let in is
     /// logged, and the answer is the same for every bad ticket.
     pub(crate) fn let_in(

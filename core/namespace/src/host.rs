@@ -19,8 +19,8 @@ pub trait Host {
     /// Milliseconds since 1970 (UTC); 0 where nobody knows, and then no ticket is accepted.
     fn wall_ms(&self) -> u64;
 
-    /// What workers may have.
-    fn limits(&self) -> &Limits;
+    /// What workers of this kind may have; `None` where there are no such workers here.
+    fn limits(&self, kind: WorkerKind) -> Option<&Limits>;
 
     /// Makes a worker and starts it. Its ticket says `worker-<number>`, and is handed to nobody but
     /// the worker. What it says before this returns is served afterwards.
@@ -99,6 +99,18 @@ pub struct Budget {
     pub ttl_s: u32,
 }
 
+impl Budget {
+    /// Of each the smaller.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            ticks: self.ticks.min(other.ticks),
+            ops: self.ops.min(other.ops),
+            ttl_s: self.ttl_s.min(other.ttl_s),
+        }
+    }
+}
+
 /// What workers may have: the manifest's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -119,7 +131,7 @@ pub struct Limits {
 pub struct Spawn {
     /// What kind.
     pub kind: WorkerKind,
-    /// Milliseconds between two heartbeats.
+    /// Milliseconds between two heartbeats, or between two looks of a GPU worker at its files.
     pub period_ms: u32,
     /// What it may spend; the host enforces `ttl_s`, the tree the rest.
     pub budget: Budget,

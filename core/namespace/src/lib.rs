@@ -3,7 +3,7 @@
 //! Everything an operator sees or does is a file here: [`nodes`] lists them, `policy` says who
 //! may do what, `view` is the tree as one session sees it, with what it has mounted. `attach` lets
 //! in who has a ticket, `act` does what lines of `/queen/ctl` say, `workers` keeps what workers
-//! append. What the tree knows of the outside, and what it asks of it (time, processes), goes
+//! append, `gpus` the GPUs that bridges have published, `lines` does what is said of them. What the tree knows of the outside, and what it asks of it (time, processes), goes
 //! through [`Host`], so NineDoor and the simulator run the same code.
 //!
 //! Invariants: nothing allocates and nothing grows: what is full answers with an error, and
@@ -26,8 +26,10 @@ use core::time::Duration;
 
 mod act;
 mod attach;
+mod gpus;
 mod host;
 mod joiner;
+mod lines;
 mod mounts;
 mod nodes;
 mod policy;
@@ -39,10 +41,11 @@ mod view;
 mod window;
 mod workers;
 
+pub use gpus::{DeviceId, Gpus, MAX_GPU_WORKERS, MAX_GPUS, MAX_JOBS, MAX_LEASES, TASK_BYTES};
 pub use host::{Budget, Ended, Host, Limits, Reason, Spawn, SpawnError, WorkerKind};
 pub use joiner::Line;
 pub use mounts::MAX_MOUNTS;
-pub use nodes::{File, Fixed, Node, Via};
+pub use nodes::{File, Fixed, Node, Part, Via};
 pub use sessions::{MAX_SESSIONS, SessionId};
 pub use tree::Open;
 pub use window::Window;
@@ -68,15 +71,17 @@ const MAX_EVENT: usize = 128;
 
 /// The tree.
 ///
-/// `P` is where the workers' places lie, and `L` where unfinished lines of `/queen/ctl` are kept:
-/// the most of its memory, so that whoever makes a tree can put them where there is room.
+/// `P` is where the workers' places lie, `L` where unfinished lines of `/queen/ctl` are kept, and
+/// `G` where the GPUs are: the most of its memory, so that whoever makes a tree can put them where
+/// there is room.
 #[derive(Debug)]
-pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line]> {
+pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line], G = &'static mut Gpus> {
     host: H,
     key: Key,
     revoked: Revoked<MAX_REVOKED>,
     sessions: Sessions,
     workers: Workers<P>,
+    gpus: G,
     /// What workers get who ask for nothing, where it is not the host's default any more.
     default: Option<Budget>,
     log: Window<LOG_BYTES>,
@@ -102,18 +107,25 @@ struct Current {
     counts: bool,
 }
 
-impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
+impl<H, P, L, G> Namespace<H, P, L, G>
+where
+    H: Host,
+    P: BorrowMut<[Place]>,
+    L: BorrowMut<[Line]>,
+    G: BorrowMut<Gpus>,
+{
     /// The tree of a system that has just started. Tickets are checked with `key`; there can be as
     /// many workers as there are `places`, and no more than [`MAX_WORKERS`]. Of `lines` there should
     /// be as many as connections, and one each is enough.
     #[must_use]
-    pub const fn new(host: H, key: Key, places: P, lines: L) -> Self {
+    pub const fn new(host: H, key: Key, places: P, lines: L, gpus: G) -> Self {
         Self {
             host,
             key,
             revoked: Revoked::new(),
             sessions: Sessions::new(),
             workers: Workers::new(places),
+            gpus,
             default: None,
             log: Window::new(),
             events: Window::new(),
@@ -153,13 +165,14 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
 
     /// When [`Self::tick`] has to be called at the latest, in the time that [`Host::now`] tells.
     #[must_use]
-    pub const fn next_deadline(&self) -> Option<Duration> {
-        self.sessions.deadline()
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let leases = self.gpus.borrow().deadline();
+        self.sessions.deadline().into_iter().chain(leases).min()
     }
 
     /// Ends the sessions whose time is over. (They answer [`Error::Closed`] by themselves; this
     /// releases what waits in them.) A worker whose own session that was is ended, too, where the
-    /// host did not do it before.
+    /// host did not do it before. Ends the leases of GPUs whose time is over, with their jobs.
     pub fn tick(&mut self) {
         let now = self.host.now();
         while let Some((id, session)) = self.sessions.expire(now) {
@@ -167,6 +180,10 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
                 Some(worker) => self.kill(worker, Reason::Ttl),
                 None => self.log_end(id, &session, "ttl"),
             }
+            self.lose_bridge(id);
+        }
+        while let Some(device) = self.gpus.borrow().due(now) {
+            self.settle(device);
         }
     }
 
@@ -212,6 +229,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     /// A worker that does nothing any more: its sessions are closed, then its files go.
     fn forget(&mut self, worker: WorkerId, reason: Reason) {
         self.sessions.remove_worker(worker);
+        self.end_leases(worker);
         if self.workers.remove(worker) {
             self.changed(File::Worker(worker), None);
             self.log(format_args!("ended {worker} reason={reason}"));
@@ -226,15 +244,17 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         }
         let (mut number, mut digits) = ([0; text::MAX_DIGITS], [0; text::MAX_DIGITS]);
         let length = length.map_or(&b"gone"[..], |length| text::decimal(length, &mut digits));
-        let of_worker = |worker: WorkerId| u64::from(worker.number);
+        let gpus: &Gpus = self.gpus.borrow();
+        let number = text::decimal(file.worker().map_or(0, |who| who.number.into()), &mut number);
+        let of_worker = |below| [&b"/worker/worker-"[..], number, below];
+        let of_gpu = |device, below| [&b"/gpu/"[..], gpus.name(device).as_bytes(), below];
         let [directory, number, below] = match file {
             File::Fixed(fixed) => [fixed.path().as_bytes(), b"", b""],
-            File::Worker(worker) => {
-                [b"/worker/worker-", text::decimal(of_worker(worker), &mut number), b""]
-            }
-            File::Telemetry(worker) => {
-                [b"/worker/worker-", text::decimal(of_worker(worker), &mut number), b"/telemetry"]
-            }
+            File::Worker(_) => of_worker(b""),
+            File::Telemetry(_) => of_worker(b"/telemetry"),
+            File::Tasks(_) => of_worker(b"/tasks"),
+            File::Gpu(device) => of_gpu(device, b""),
+            File::OfGpu(device, part) => of_gpu(device, part.below()),
         };
         let mut event: heapless::Vec<u8, MAX_EVENT> = heapless::Vec::new();
         for piece in [directory, number, below, b" ", length, b"\n"] {
@@ -250,8 +270,10 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         Ok(View {
             who: session.who,
             root: session.root,
+            session: id,
             mounts: self.sessions.mounts(id),
             living: self.workers.living(),
+            gpus: self.gpus.borrow(),
         })
     }
 
@@ -272,6 +294,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
             (None, Some(0)) => {
                 if let Some(session) = self.sessions.remove(id) {
                     self.log_end(id, &session, "ops");
+                    self.lose_bridge(id);
                 }
                 Err(Error::Closed)
             }

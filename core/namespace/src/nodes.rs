@@ -2,6 +2,7 @@
 //!
 //! A new file is a line of the table, a line in `policy` and what it holds in `tree`.
 
+use crate::gpus::DeviceId;
 use crate::workers::WorkerId;
 
 /// A file that is always there.
@@ -37,6 +38,10 @@ pub enum Fixed {
     Last,
     /// `/worker`
     Workers,
+    /// `/gpu`
+    Gpus,
+    /// `/gpu/publish`
+    Publish,
 }
 
 /// A file.
@@ -48,6 +53,51 @@ pub enum File {
     Worker(WorkerId),
     /// `/worker/ID/telemetry`, as long as the worker lives.
     Telemetry(WorkerId),
+    /// `/worker/ID/tasks`, as long as the worker lives; only of a GPU worker.
+    Tasks(WorkerId),
+    /// `/gpu/ID`, as long as its bridge publishes it.
+    Gpu(DeviceId),
+    /// A file in it.
+    OfGpu(DeviceId, Part),
+}
+
+/// A file of a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `/gpu/ID/ctl`
+    Control,
+    /// `/gpu/ID/info`
+    Info,
+    /// `/gpu/ID/job`
+    Job,
+    /// `/gpu/ID/status`
+    Status,
+}
+
+impl Part {
+    /// Every one, in the order in which they are listed.
+    pub const ALL: [Self; 4] = [Self::Control, Self::Info, Self::Job, Self::Status];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Control => "ctl",
+            Self::Info => "info",
+            Self::Job => "job",
+            Self::Status => "status",
+        }
+    }
+
+    /// The same behind a slash.
+    pub(crate) const fn below(self) -> &'static [u8] {
+        match self {
+            Self::Control => b"/ctl",
+            Self::Info => b"/info",
+            Self::Job => b"/job",
+            Self::Status => b"/status",
+        }
+    }
 }
 
 /// How a session came to a file: what leads up again, and under which name it stands there.
@@ -101,7 +151,7 @@ const fn line(
 }
 
 /// In order of the enum, so that a file's number is its line.
-const TABLE: [Line; 15] = [
+const TABLE: [Line; 17] = [
     line(Fixed::Root, Fixed::Root, "/", "/", Kind::Directory),
     line(Fixed::Proc, Fixed::Root, "proc", "/proc", Kind::Directory),
     line(Fixed::Boot, Fixed::Proc, "boot", "/proc/boot", Kind::Text),
@@ -117,10 +167,17 @@ const TABLE: [Line; 15] = [
     line(Fixed::Control, Fixed::Queen, "ctl", "/queen/ctl", Kind::Append),
     line(Fixed::Last, Fixed::Queen, "last", "/queen/last", Kind::Text),
     line(Fixed::Workers, Fixed::Root, "worker", "/worker", Kind::Directory),
+    line(Fixed::Gpus, Fixed::Root, "gpu", "/gpu", Kind::Directory),
+    line(Fixed::Publish, Fixed::Gpus, "publish", "/gpu/publish", Kind::Append),
 ];
 
 /// The name of each worker's telemetry.
 pub const TELEMETRY: &str = "telemetry";
+/// The name of each GPU worker's tasks.
+pub const TASKS: &str = "tasks";
+
+/// Set in the numbers of GPUs' files: above every worker's.
+const OF_GPUS: u64 = 1 << 40;
 
 impl Fixed {
     fn line(self) -> &'static Line {
@@ -170,14 +227,21 @@ impl File {
     pub const ROOT: Self = Self::Fixed(Fixed::Root);
     /// The directory of all workers.
     pub const WORKERS: Self = Self::Fixed(Fixed::Workers);
+    /// The directory of all GPUs.
+    pub const GPUS: Self = Self::Fixed(Fixed::Gpus);
 
-    /// Its number, which no other file ever has: a worker's number is above every line of the
-    /// table, and is never used again.
+    /// Its number, which no other file ever has: the numbers of workers and GPUs are above every
+    /// line of the table, and are never used again.
     pub fn number(self) -> u64 {
         match self {
             Self::Fixed(fixed) => fixed.number(),
             Self::Worker(worker) => u64::from(worker.number) << 8 | 1,
             Self::Telemetry(worker) => u64::from(worker.number) << 8 | 2,
+            Self::Tasks(worker) => u64::from(worker.number) << 8 | 3,
+            Self::Gpu(device) => OF_GPUS | u64::from(device.number) << 8,
+            Self::OfGpu(device, part) => {
+                OF_GPUS | u64::from(device.number) << 8 | (part as u64 + 1)
+            }
         }
     }
 
@@ -186,7 +250,9 @@ impl File {
         match self {
             Self::Fixed(fixed) => Self::Fixed(fixed.line().parent),
             Self::Worker(_) => Self::WORKERS,
-            Self::Telemetry(worker) => Self::Worker(worker),
+            Self::Telemetry(worker) | Self::Tasks(worker) => Self::Worker(worker),
+            Self::Gpu(_) => Self::GPUS,
+            Self::OfGpu(device, _) => Self::Gpu(device),
         }
     }
 
@@ -194,16 +260,25 @@ impl File {
     pub fn kind(self) -> Kind {
         match self {
             Self::Fixed(fixed) => fixed.kind(),
-            Self::Worker(_) => Kind::Directory,
-            Self::Telemetry(_) => Kind::Append,
+            Self::Worker(_) | Self::Gpu(_) => Kind::Directory,
+            Self::OfGpu(_, Part::Info) => Kind::Text,
+            Self::Telemetry(_) | Self::Tasks(_) | Self::OfGpu(..) => Kind::Append,
         }
     }
 
     /// The worker whose file it is.
     pub const fn worker(self) -> Option<WorkerId> {
         match self {
-            Self::Fixed(_) => None,
-            Self::Worker(worker) | Self::Telemetry(worker) => Some(worker),
+            Self::Fixed(_) | Self::Gpu(_) | Self::OfGpu(..) => None,
+            Self::Worker(worker) | Self::Telemetry(worker) | Self::Tasks(worker) => Some(worker),
+        }
+    }
+
+    /// The GPU whose file it is.
+    pub const fn gpu(self) -> Option<DeviceId> {
+        match self {
+            Self::Fixed(_) | Self::Worker(_) | Self::Telemetry(_) | Self::Tasks(_) => None,
+            Self::Gpu(device) | Self::OfGpu(device, _) => Some(device),
         }
     }
 }
@@ -269,6 +344,12 @@ mod tests {
         for number in [1, 2, u32::MAX] {
             numbers.push(File::Worker(worker(number)).number());
             numbers.push(File::Telemetry(worker(number)).number());
+            numbers.push(File::Tasks(worker(number)).number());
+        }
+        for number in [1, 2, u32::MAX] {
+            let device = DeviceId { place: 0, number };
+            numbers.push(File::Gpu(device).number());
+            numbers.extend(Part::ALL.map(|part| File::OfGpu(device, part).number()));
         }
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
     }

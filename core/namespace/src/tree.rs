@@ -10,9 +10,10 @@ use secure9p_core::{
     Turn, Write,
 };
 
+use crate::gpus::{DeviceId, Gpus};
 use crate::host::{Host, Reason};
 use crate::joiner::{Line, Writer};
-use crate::nodes::{File, Fixed, Kind, Node};
+use crate::nodes::{File, Fixed, Kind, Node, Part};
 use crate::sessions::SessionId;
 use crate::text::{Count, Slice};
 use crate::workers::{Place, WorkerId};
@@ -27,6 +28,8 @@ pub enum Open {
     Window(u64),
     /// An unfinished control line.
     Control(Writer),
+    /// The lease that a GPU's job file was opened with.
+    Lease(u32),
 }
 
 impl From<window::Error> for Error {
@@ -38,7 +41,13 @@ impl From<window::Error> for Error {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
+impl<H, P, L, G> Namespace<H, P, L, G>
+where
+    H: Host,
+    P: BorrowMut<[Place]>,
+    L: BorrowMut<[Line]>,
+    G: BorrowMut<Gpus>,
+{
     fn found(&mut self, node: Node) -> Found<Node> {
         let kind = match node.file.kind() {
             Kind::Directory => Qid::DIRECTORY,
@@ -66,9 +75,23 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
                 self.looks = self.looks.wrapping_add(1);
                 self.looks
             }
-            File::Fixed(_) | File::Worker(_) => 0,
+            File::Fixed(Fixed::Gpus) => self.gpus.borrow().version(),
+            File::OfGpu(_, Part::Info) => {
+                self.looks = self.looks.wrapping_add(1);
+                self.looks
+            }
+            File::Fixed(_) | File::Worker(_) | File::Gpu(_) | File::OfGpu(_, Part::Control) => 0,
             File::Telemetry(worker) => {
                 self.worker(worker).map_or(0, |place| place.telemetry().version())
+            }
+            File::Tasks(worker) => {
+                self.gpus.borrow().tasks(worker).map_or(0, |tasks| tasks.version())
+            }
+            File::OfGpu(device, Part::Job) => {
+                self.gpus.borrow().device(device).map_or(0, |room| room.orders().version())
+            }
+            File::OfGpu(device, Part::Status) => {
+                self.gpus.borrow().device(device).map_or(0, |room| room.status().version())
             }
         }
     }
@@ -96,6 +119,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
                 }
                 _ => Ok(()),
             },
+            File::OfGpu(device, Part::Info) => self.gpus.borrow().write_info(device, text),
             _ => Ok(()),
         }
     }
@@ -108,7 +132,14 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
             File::Telemetry(worker) => {
                 self.worker(worker).map_or(0, |place| place.telemetry().len())
             }
-            File::Fixed(fixed) if fixed.kind() == Kind::Text => {
+            File::Tasks(worker) => self.gpus.borrow().tasks(worker).map_or(0, |tasks| tasks.len()),
+            File::OfGpu(device, Part::Job) => {
+                self.gpus.borrow().device(device).map_or(0, |room| room.orders().len())
+            }
+            File::OfGpu(device, Part::Status) => {
+                self.gpus.borrow().device(device).map_or(0, |room| room.status().len())
+            }
+            file if file.kind() == Kind::Text => {
                 let mut count = Count::default();
                 // Counting never fails.
                 let _ = self.render(id, file, &mut count);
@@ -121,7 +152,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
 
     fn describe(&mut self, id: SessionId, node: Node) -> Result<Stat, Error> {
         let view = self.view(id)?;
-        let (name, permissions) = (view.name(node), view.who.permissions(node.file));
+        let (name, permissions) = (view.name(node), view.permissions(node.file));
         // Where nobody knows the time the system's start counts.
         let modified = match self.host.wall_ms() {
             0 => self.host.now(),
@@ -134,6 +165,12 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
             modified: modified.min(Duration::from_secs(u32::MAX.into())),
             name,
         })
+    }
+
+    /// Which of the worker's leases is its lease of the GPU; closed where it has ended.
+    fn lease(&self, worker: Option<WorkerId>, device: DeviceId) -> Result<u32, Error> {
+        let (worker, now) = (worker.ok_or(Error::Permission)?, self.host.now());
+        self.gpus.borrow().lease(worker, device, now).ok_or(Error::Closed)
     }
 
     /// Appends to a worker's telemetry, where it may append still; else it ends.
@@ -151,7 +188,13 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> AccessPolicy for Namespace<H, P, L> {
+impl<H, P, L, G> AccessPolicy for Namespace<H, P, L, G>
+where
+    H: Host,
+    P: BorrowMut<[Place]>,
+    L: BorrowMut<[Line]>,
+    G: BorrowMut<Gpus>,
+{
     type Session = SessionId;
     type Node = Node;
 
@@ -163,14 +206,28 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> AccessPolicy for Name
             return Err(Error::Closed);
         }
         self.charge(id)?;
-        if node.file.worker().is_some_and(|worker| !self.workers.living().is_live(worker)) {
+        let view = self.view(id)?;
+        if !view.is_there(node.file) {
             return Err(Error::Closed);
         }
-        who.allow(node.file, access)
+        who.allow(node.file, view.relation(node.file), access)?;
+        match (node.file, access) {
+            (_, Access::Walk | Access::Stat | Access::Read | Access::List) => Ok(()),
+            (File::OfGpu(device, Part::Job), _) if who.worker.is_some() => {
+                self.lease(who.worker, device).map(|_| ())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H, P, L> {
+impl<H, P, L, G> Tree for Namespace<H, P, L, G>
+where
+    H: Host,
+    P: BorrowMut<[Place]>,
+    L: BorrowMut<[Line]>,
+    G: BorrowMut<Gpus>,
+{
     type Open = Open;
 
     fn turn(&mut self, connection: ConnectionId, turn: Turn) {
@@ -195,7 +252,9 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H,
     }
 
     fn detach(&mut self, session: SessionId) {
-        self.sessions.remove(session);
+        if self.sessions.remove(session).is_some() {
+            self.lose_bridge(session);
+        }
     }
 
     fn served(&mut self, connection: ConnectionId, counters: &Counters, fids: usize) {
@@ -227,6 +286,22 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H,
                 Ok(Open::Window(self.events.start() + self.events.len()))
             }
             File::Fixed(Fixed::Control) if mode.write => Ok(Open::Control(Writer::Whole)),
+            File::Tasks(worker) => {
+                let tasks = self.gpus.borrow().tasks(worker).ok_or(Error::Closed)?;
+                Ok(Open::Window(tasks.start()))
+            }
+            File::OfGpu(device, Part::Job) if mode.write => {
+                let worker = self.sessions.get(session)?.who.worker;
+                self.lease(worker, device).map(Open::Lease)
+            }
+            File::OfGpu(device, Part::Job) => {
+                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                Ok(Open::Window(room.orders().start()))
+            }
+            File::OfGpu(device, Part::Status) => {
+                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                Ok(Open::Window(room.status().start()))
+            }
             _ => Ok(Open::Text),
         }
     }
@@ -245,6 +320,21 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H,
             }
             (File::Telemetry(worker), Open::Window(base)) => {
                 self.worker(worker)?.telemetry().read(base.saturating_add(offset), into)?
+            }
+            (File::Tasks(worker), Open::Window(base)) => {
+                let tasks = self.gpus.borrow().tasks(worker).ok_or(Error::Closed)?;
+                tasks.read(base.saturating_add(offset), into)?
+            }
+            (File::OfGpu(device, Part::Status), Open::Window(base)) => {
+                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                room.status().read(base.saturating_add(offset), into)?
+            }
+            (File::OfGpu(device, Part::Job), Open::Window(base)) => {
+                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                match room.orders().read(base.saturating_add(offset), into)? {
+                    0 => return Ok(Read::Wait),
+                    count => count,
+                }
             }
             (File::Fixed(Fixed::Events), Open::Window(base)) => {
                 match self.events.read(base.saturating_add(offset), into)? {
@@ -280,6 +370,19 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Tree for Namespace<H,
                 self.control(session, writer, data)?;
             }
             (File::Telemetry(worker), _) => self.tell(worker, data)?,
+            (File::Tasks(worker), _) => {
+                let tasks = self.gpus.borrow_mut().tasks_mut(worker).ok_or(Error::Closed)?;
+                tasks.append(data)?;
+                let length = tasks.len();
+                self.changed(node.file, Some(length));
+            }
+            (File::Fixed(Fixed::Publish), _) => self.publish(session, data)?,
+            (File::OfGpu(device, Part::Control), _) => self.gpu_control(device, data)?,
+            (File::OfGpu(device, Part::Status), _) => self.report(device, data)?,
+            (File::OfGpu(device, Part::Job), Open::Lease(lease)) => {
+                let worker = self.sessions.get(session)?.who.worker.ok_or(Error::Permission)?;
+                self.submit(worker, device, *lease, data)?;
+            }
             _ => return Err(Error::Invalid),
         }
         Ok(Write::Done(data.len() as u32))

@@ -8,16 +8,18 @@ use core::fmt::Write as _;
 
 use secure9p_core::{Error, FileName};
 
+use crate::gpus::{DeviceId, Gpus, Relation};
 use crate::mounts::{Mount, Mounts};
-use crate::nodes::{File, Fixed, Node, TELEMETRY, Via};
+use crate::nodes::{File, Fixed, Node, Part, TASKS, TELEMETRY, Via};
 use crate::policy::Who;
+use crate::sessions::SessionId;
 use crate::workers::{Living, WorkerId};
 
 /// A worker's name for its own directory.
 const OWN: &str = "self";
 
 /// Where the entries of a directory go on: those of the table by their numbers, which are smaller
-/// than this, then workers by their places, `self`, and mounts by theirs.
+/// than this, then workers or GPUs by their places, `self`, and mounts by theirs.
 const WORKERS: u64 = 1 << 8;
 /// `self`.
 const SELF: u64 = 1 << 16;
@@ -31,16 +33,39 @@ const DEEPEST: usize = 4 * (crate::mounts::MAX_MOUNTS + 1);
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pub who: Who,
+    pub session: SessionId,
     /// What the session attached to: nothing leads up from there.
     pub root: Node,
     pub mounts: Option<&'a Mounts>,
     pub living: &'a Living,
+    pub gpus: &'a Gpus,
 }
 
 impl View<'_> {
     /// Whether the file is there, or has gone.
     pub fn is_there(&self, file: File) -> bool {
         file.worker().is_none_or(|worker| self.living.is_live(worker))
+            && file.gpu().is_none_or(|device| self.gpus.get(device).is_some())
+    }
+
+    /// What the session is to the GPU whose file it is.
+    pub fn relation(&self, file: File) -> Relation {
+        let tenant = |device| self.who.worker.is_some_and(|who| self.gpus.is_tenant(who, device));
+        match file.gpu() {
+            Some(device) if self.gpus.is_bridge(self.session, device) => Relation::Bridge,
+            Some(device) if tenant(device) => Relation::Tenant,
+            _ => Relation::Stranger,
+        }
+    }
+
+    /// Whether the session may know of the file.
+    fn may_see(&self, file: File) -> bool {
+        self.who.may_see(file, self.relation(file))
+    }
+
+    /// The permission bits as the session sees them.
+    pub fn permissions(&self, file: File) -> u16 {
+        self.who.permissions(file, self.relation(file))
     }
 
     /// The mount that `node` is the root of.
@@ -81,7 +106,7 @@ impl View<'_> {
             Some(node) => node,
             None => self.unmounted(from, name)?,
         };
-        if self.who.may_see(node.file) { Ok(node) } else { Err(Error::Permission) }
+        if self.may_see(node.file) { Ok(node) } else { Err(Error::Permission) }
     }
 
     fn unmounted(&self, from: Node, name: &[u8]) -> Result<Node, Error> {
@@ -89,13 +114,30 @@ impl View<'_> {
             // Which workers there are is not a worker's to know.
             File::WORKERS if self.who.role.is_worker() => return self.own(from, name),
             File::WORKERS => self.living.named(name).map(File::Worker),
-            File::Fixed(directory) => directory.child(name).map(File::Fixed),
-            File::Worker(worker) => {
-                (name == TELEMETRY.as_bytes()).then_some(File::Telemetry(worker))
+            File::GPUS => {
+                let file = Fixed::Gpus.child(name).map(File::Fixed);
+                let file = file.or_else(|| self.gpus.named(name).map(File::Gpu));
+                // Nor which GPUs there are.
+                if file.is_none() && self.who.role.is_worker() {
+                    return Err(Error::Permission);
+                }
+                file
             }
-            File::Telemetry(_) => None,
+            File::Fixed(directory) => directory.child(name).map(File::Fixed),
+            File::Worker(worker) if name == TELEMETRY.as_bytes() => Some(File::Telemetry(worker)),
+            File::Worker(worker) if name == TASKS.as_bytes() => self.tasks(worker),
+            File::Gpu(device) => {
+                let part = Part::ALL.into_iter().find(|part| part.name().as_bytes() == name);
+                part.map(|part| File::OfGpu(device, part))
+            }
+            File::Worker(_) | File::Telemetry(_) | File::Tasks(_) | File::OfGpu(..) => None,
         };
         file.map(|file| from.beside(file)).ok_or(Error::NotFound)
+    }
+
+    /// Only GPU workers have tasks.
+    fn tasks(&self, worker: WorkerId) -> Option<File> {
+        self.gpus.tasks(worker).map(|_| File::Tasks(worker))
     }
 
     fn own(&self, from: Node, name: &[u8]) -> Result<Node, Error> {
@@ -119,6 +161,9 @@ impl View<'_> {
             Node { file: File::Worker(_), via: Via::Own } => name.write_str(OWN),
             Node { file: File::Worker(worker), .. } => write!(name, "{worker}"),
             Node { file: File::Telemetry(_), .. } => name.write_str(TELEMETRY),
+            Node { file: File::Tasks(_), .. } => name.write_str(TASKS),
+            Node { file: File::Gpu(device), .. } => name.write_str(self.gpus.name(device)),
+            Node { file: File::OfGpu(_, part), .. } => name.write_str(part.name()),
             Node { file: File::Fixed(fixed), .. } => name.write_str(fixed.name()),
         };
         name
@@ -129,20 +174,49 @@ impl View<'_> {
         let listed = match directory.file {
             File::Fixed(fixed) => {
                 let entry = self.of_table(directory, fixed, place);
-                let workers = fixed == Fixed::Workers;
-                entry.or_else(|| if workers { self.worker_entry(directory, place) } else { None })
+                entry.or_else(|| match fixed {
+                    Fixed::Workers => self.worker_entry(directory, place),
+                    Fixed::Gpus => self.gpu_entry(directory, place),
+                    _ => None,
+                })
             }
-            File::Worker(worker) => (place == 0)
-                .then(|| (directory.beside(File::Telemetry(worker)), 1))
-                .filter(|(node, _)| self.is_listed(directory, *node)),
-            File::Telemetry(_) => None,
+            File::Worker(worker) => {
+                let files = [Some(File::Telemetry(worker)), self.tasks(worker)];
+                self.of_list(directory, &files, place)
+            }
+            File::Gpu(device) => {
+                let files = Part::ALL.map(|part| Some(File::OfGpu(device, part)));
+                self.of_list(directory, &files, place)
+            }
+            File::Telemetry(_) | File::Tasks(_) | File::OfGpu(..) => None,
         };
         listed.or_else(|| self.mount_entry(directory, place))
     }
 
+    /// The first of `files` from `place` on.
+    fn of_list(&self, directory: Node, files: &[Option<File>], place: u64) -> Option<(Node, u64)> {
+        let places = (0_u64..).zip(files).skip_while(|(index, _)| *index < place);
+        let mut nodes =
+            places.filter_map(|(index, file)| Some((directory.beside((*file)?), index + 1)));
+        nodes.find(|(node, _)| self.is_listed(directory, *node))
+    }
+
+    fn gpu_entry(&self, directory: Node, place: u64) -> Option<(Node, u64)> {
+        let behind = |device: DeviceId| WORKERS + u64::from(device.place) + 1;
+        let mut from = usize::try_from(place.saturating_sub(WORKERS)).ok()?;
+        loop {
+            let device = self.gpus.next_from(from)?;
+            let node = directory.beside(File::Gpu(device));
+            if self.is_listed(directory, node) {
+                return Some((node, behind(device)));
+            }
+            from = usize::from(device.place) + 1;
+        }
+    }
+
     /// Whether the session may know of `node`, and no mount stands in its place.
     fn is_listed(&self, directory: Node, node: Node) -> bool {
-        self.who.may_see(node.file)
+        self.may_see(node.file)
             && (self.mounts.is_none()
                 || self.mounted(directory, self.name(node).as_bytes()).is_none())
     }
@@ -181,7 +255,7 @@ impl View<'_> {
             MOUNTS + u64::from(*index) >= place
                 && mount.parent == directory
                 && self.is_there(mount.target)
-                && self.who.may_see(mount.target)
+                && self.may_see(mount.target)
         })?;
         let node = Node { file: mount.target, via: Via::Mount(index) };
         Some((node, MOUNTS + u64::from(index) + 1))

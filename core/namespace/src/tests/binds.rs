@@ -27,7 +27,7 @@ fn a_bound_directory_is_the_same_by_both_paths() {
     assert!(world.last_line().starts_with("bound /worker to /shadow session=0"));
     assert_eq!(world.list(queen, "/shadow").expect("listed"), ["worker-1"]);
     assert_eq!(world.cat(queen, "/shadow/worker-1/telemetry").as_deref(), Ok("here\n"));
-    let root = ["proc", "log", "queen", "worker", "shadow"];
+    let root = ["proc", "log", "queen", "worker", "gpu", "shadow"];
     assert_eq!(world.list(queen, "/").expect("listed"), root);
     for path in ["", "/worker-1", "/worker-1/telemetry"] {
         let there = world.stat(queen, &format!("/worker{path}")).expect("a stat");
@@ -91,7 +91,7 @@ fn an_existing_name_is_shadowed_and_listed_once() {
     mount(&mut world, queen, "log", "/proc").expect("mounted");
     assert!(world.last_line().starts_with("mounted log at /proc session=0"));
     assert_eq!(world.list(queen, "/proc").expect("listed"), ["queen.log"]);
-    assert_eq!(world.list(queen, "/").expect("listed"), ["log", "queen", "worker", "proc"]);
+    assert_eq!(world.list(queen, "/").expect("listed"), ["log", "queen", "worker", "gpu", "proc"]);
     assert_eq!(world.find(queen, "/proc/boot"), Err(Error::NotFound));
     assert_eq!(world.find(queen, "/proc/.."), Ok(queen.root));
     // A file in a file's place.

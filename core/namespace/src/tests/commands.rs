@@ -66,7 +66,7 @@ fn more_than_the_most_is_refused_and_nothing_happens() {
         (r#"{"bind":{"from":"/nothing","to":"/x"}}"#, Error::NotFound),
         (
             r#"{"spawn":"gpu","lease":{"gpu_id":"GPU-0","mem_mb":1,"streams":1,"ttl_s":1}}"#,
-            Error::NotFound,
+            Error::Busy,
         ),
         (r#"{"revoke":{"ticket":"0011223344556677"}}"#, Error::NotFound),
     ] {

@@ -74,8 +74,8 @@ impl Host for Machine {
         BOOT_MS + self.now.as_millis() as u64
     }
 
-    fn limits(&self) -> &Limits {
-        &self.limits
+    fn limits(&self, _: WorkerKind) -> Option<&Limits> {
+        Some(&self.limits)
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<WorkerId, SpawnError> {
@@ -118,7 +118,7 @@ impl Host for Machine {
     }
 }
 
-pub type Tested = Namespace<Machine, Vec<Place>, Vec<Line>>;
+pub type Tested = Namespace<Machine, Vec<Place>, Vec<Line>, Box<Gpus>>;
 
 /// A tree, and the key of its tickets.
 pub struct World {
@@ -136,7 +136,8 @@ impl World {
         let key = || Key::from_secret(SECRET).expect("long enough");
         let room = std::iter::repeat_with(Place::new).take(places).collect();
         let lines = std::iter::repeat_with(Line::new).take(4).collect();
-        let tree = Box::new(Tested::new(Machine::new(places), key(), room, lines));
+        let gpus = Box::new(Gpus::new());
+        let tree = Box::new(Tested::new(Machine::new(places), key(), room, lines, gpus));
         Self { tree, key: key(), connections: 0 }
     }
 
@@ -157,7 +158,8 @@ impl World {
     }
 
     pub fn worker_ticket(&mut self, worker: WorkerId) -> String {
-        let mut claims = self.claims(Role::WorkerHeartbeat);
+        let kind = self.tree.workers.place(worker).map_or(WorkerKind::Heartbeat, Place::kind);
+        let mut claims = self.claims(kind.role());
         claims.subject = Some(ticket::Name::new(&worker.to_string()).expect("a name"));
         self.mint(&claims)
     }

@@ -1,0 +1,90 @@
+//! The frame of each step.
+
+use secure9p_codec::{Dialect, Fid, Names, Request, Tag, UserId, encode_request};
+
+use crate::{Ended, GpuWorker, MSIZE, STATUS_READ, Step, TASK_READ, Target};
+
+pub const DIALECT: Dialect = Dialect::Linux;
+/// Tag of every request but the first: there is one at a time.
+const TAG: Tag = Tag(0);
+const ROOT: Fid = Fid(0);
+/// Bytes of a path as it travels, and more.
+const PACKED: usize = 96;
+/// `O_WRONLY` and `O_APPEND` of Linux's open(2).
+const APPEND: u32 = 0o1 | 0o2000;
+const READ: u32 = 0;
+/// Most bytes of a look at the directory of GPUs.
+const LIST: u32 = 1024;
+
+impl Target {
+    const fn fid(self) -> Fid {
+        Fid(self as u32 + 1)
+    }
+
+    /// Its path from the root, where the GPU has this name.
+    const fn path(self, gpu: &str) -> [&str; 3] {
+        match self {
+            Self::Tasks => ["worker", "self", "tasks"],
+            Self::Telemetry => ["worker", "self", "telemetry"],
+            Self::Gpus => ["gpu", "", ""],
+            Self::Job => ["gpu", gpu, "job"],
+            Self::Status => ["gpu", gpu, "status"],
+        }
+    }
+
+    /// Names in its path.
+    pub const fn depth(self) -> usize {
+        if matches!(self, Self::Gpus) { 1 } else { 3 }
+    }
+
+    const fn flags(self) -> u32 {
+        if matches!(self, Self::Telemetry | Self::Job) { APPEND } else { READ }
+    }
+}
+
+impl GpuWorker<'_> {
+    pub(crate) fn tag(&self) -> Tag {
+        if self.step == Step::Version { Tag::NONE } else { TAG }
+    }
+
+    /// Writes the frame of this step to the front of `frame`.
+    pub(crate) fn request(&self, frame: &mut [u8]) -> Result<usize, Ended> {
+        let mut packed = [0; PACKED];
+        let read = |target: Target, offset, count: usize| Request::Read {
+            fid: target.fid(),
+            offset,
+            count: count as u32,
+        };
+        let request = match self.step {
+            Step::Version => Request::Version { msize: MSIZE as u32, version: DIALECT.version() },
+            Step::Attach => Request::Attach {
+                fid: ROOT,
+                afid: Fid::NONE,
+                uname: "",
+                aname: self.ticket,
+                n_uname: UserId::NONE,
+            },
+            Step::Drop(target) => Request::Clunk { fid: target.fid() },
+            Step::Walk(target) => {
+                let path = target.path(&self.gpu);
+                let path = path.get(..target.depth()).unwrap_or_default();
+                let names = Names::pack(path, &mut packed).map_err(|_| Ended::TooLong)?;
+                Request::Walk { fid: ROOT, newfid: target.fid(), names }
+            }
+            Step::Open(target) => Request::Lopen { fid: target.fid(), flags: target.flags() },
+            Step::List => Request::Readdir { fid: Target::Gpus.fid(), offset: 0, count: LIST },
+            Step::ReadTasks => read(Target::Tasks, self.tasks_at, TASK_READ),
+            Step::ReadStatus => read(Target::Status, self.status_at, STATUS_READ),
+            Step::Submit => Request::Write { fid: Target::Job.fid(), offset: 0, data: &self.task },
+            Step::Tell(_) => {
+                Request::Write { fid: Target::Telemetry.fid(), offset: 0, data: &self.text }
+            }
+            // Asked for only when it is time.
+            Step::Rest => return Err(Ended::Botched),
+            Step::Over(ended) => return Err(ended),
+        };
+        let most = frame.len().min(MSIZE);
+        let out = frame.get_mut(..most).unwrap_or_default();
+        encode_request(DIALECT, self.tag(), &request, out).map_err(|_| Ended::TooLong)
+    }
+}

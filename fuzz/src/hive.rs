@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use namespace::{
-    Budget, Ended, Host, Limits, Line, Namespace, Node, Open, Place, Reason, SessionId, Spawn,
-    SpawnError, WorkerId,
+    Budget, Ended, Gpus, Host, Limits, Line, Namespace, Node, Open, Place, Reason, SessionId,
+    Spawn, SpawnError, WorkerId, WorkerKind,
 };
 use secure9p_codec::{Name, Statfs};
 use secure9p_core::{
@@ -66,8 +66,8 @@ impl Host for Machine {
         BOOT_MS + self.now.as_millis() as u64
     }
 
-    fn limits(&self) -> &Limits {
-        &self.limits
+    fn limits(&self, _: WorkerKind) -> Option<&Limits> {
+        Some(&self.limits)
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<WorkerId, SpawnError> {
@@ -109,7 +109,7 @@ impl Host for Machine {
 
 /// The system's own tree.
 pub(crate) struct Hive {
-    tree: Namespace<Machine, Vec<Place>, Vec<Line>>,
+    tree: Namespace<Machine, Vec<Place>, Vec<Line>, Box<Gpus>>,
     key: Key,
 }
 
@@ -119,7 +119,8 @@ impl Hive {
         let key = || Key::from_secret(b"the secret of the corpus").expect("long enough");
         let places = std::iter::repeat_with(Place::new).take(PLACES).collect();
         let lines = std::iter::repeat_with(Line::new).take(PLACES).collect();
-        Self { tree: Namespace::new(Machine::new(), key(), places, lines), key: key() }
+        let gpus = Box::new(Gpus::new());
+        Self { tree: Namespace::new(Machine::new(), key(), places, lines, gpus), key: key() }
     }
 
     /// A ticket of whoever calls itself so.

@@ -10,8 +10,9 @@
 //! its tasks say, a line at a time, and appends to its telemetry what the status says of its own
 //! jobs, as it stands there, when it has changed. A line that is refused is told as
 //! `{"job":"jid-9","state":"REFUSED","errno":"EBADF"}` (the job `null` where it cannot be read);
-//! EBADF means that the lease has ended. It opens `job` anew before the next line then, and goes
-//! on. Where the device goes it tells of each of its jobs that it ended so.
+//! EBADF means that the lease has ended, and there is no other: where `job` is closed it opens it
+//! anew and tries once more. It goes on in any case. Where the device goes it tells of each of its
+//! jobs that it ended so.
 //!
 //! Invariants: a frame is at most [`MSIZE`] bytes, and so is the reply. No request is made while
 //! another waits for its reply. Nothing grows: a task's line is at most [`MAX_TASK`] bytes, and
@@ -124,6 +125,8 @@ pub struct GpuWorker<'t> {
     ready: bool,
     job_open: bool,
     status_open: bool,
+    /// The job file was opened anew for this task.
+    anew: bool,
     /// Where the tasks go on.
     tasks_at: u64,
     /// A line that is too long is being passed over.
@@ -153,6 +156,7 @@ impl<'t> GpuWorker<'t> {
             ready: false,
             job_open: false,
             status_open: false,
+            anew: false,
             tasks_at: 0,
             passing_over: false,
             task: Vec::new(),
@@ -255,6 +259,11 @@ impl<'t> GpuWorker<'t> {
             Step::Walk(Target::Job) | Step::Open(Target::Job) => Step::Walk(Target::Status),
             Step::Walk(Target::Status) | Step::Open(Target::Status) => self.go_on(),
             Step::ReadTasks if errno == EOVERFLOW => Step::Drop(Target::Tasks),
+            // Its lease has ended. It may have another by now.
+            Step::Submit if errno == EBADF && !core::mem::replace(&mut self.anew, true) => {
+                self.job_open = false;
+                Step::Drop(Target::Job)
+            }
             Step::Submit => {
                 self.job_open = errno != EBADF;
                 self.refuse_task(errno)
@@ -321,7 +330,7 @@ impl<'t> GpuWorker<'t> {
                 self.passing_over = true;
                 self.tasks_at = self.tasks_at.saturating_add(data.len() as u64);
             }
-            return if is_long { Step::ReadTasks } else { Step::ReadStatus };
+            return if is_long { Step::ReadTasks } else { self.look() };
         };
         self.tasks_at = self.tasks_at.saturating_add(length);
         if core::mem::take(&mut self.passing_over) {
@@ -335,6 +344,7 @@ impl<'t> GpuWorker<'t> {
         if self.task.extend_from_slice(line).is_err() || self.task.push(b'\n').is_err() {
             return self.refuse_task(EMSGSIZE);
         }
+        self.anew = !self.job_open;
         if self.job_open { Step::Submit } else { Step::Drop(Target::Job) }
     }
 
@@ -349,6 +359,11 @@ impl<'t> GpuWorker<'t> {
         self.task.clear();
         self.text.refused(job.as_ref(), errno_name(errno));
         Step::Tell(Then::Tasks)
+    }
+
+    /// The status comes behind the tasks, where it is open.
+    fn look(&self) -> Step {
+        if self.status_open { Step::ReadStatus } else { Step::Rest }
     }
 
     /// Passes over what is not new of its own jobs, up to a line that is.
@@ -374,8 +389,7 @@ impl<'t> GpuWorker<'t> {
     fn told(&mut self, then: Then) -> Step {
         match then {
             Then::Tasks => Step::ReadTasks,
-            Then::Status if self.status_open => Step::ReadStatus,
-            Then::Status => Step::Rest,
+            Then::Status => self.look(),
             Then::Gone => match self.own.take() {
                 Some(job) => {
                     let detail = "device gone";

@@ -242,7 +242,7 @@ fn a_rest_costs_two_frames() {
 #[test]
 fn a_refused_task_is_told_and_it_goes_on() {
     let (mut worker, mut server) = started();
-    for (errno, name) in [(22, "EINVAL"), (16, "EBUSY"), (13, "EACCES"), (90, "EMSGSIZE")] {
+    for (errno, name) in [(13, "EACCES"), (16, "EBUSY"), (22, "EINVAL"), (90, "EMSGSIZE")] {
         server.refuses.insert("write job".into(), errno);
         server.task(&job("a"));
         server.task("no job at all");
@@ -273,6 +273,29 @@ fn a_closed_job_file_is_opened_anew_before_the_next_task() {
     server.task(&job("c"));
     let _ = run(&mut worker, &mut server, at(200));
     assert_eq!((server.jobs.clone(), server.told()), (Vec::from([job("c")]), Vec::new()));
+}
+
+#[test]
+fn a_new_lease_is_found_before_a_task_is_refused() {
+    let (mut worker, mut server) = started();
+    server.refuses.insert("write job".into(), EBADF);
+    server.task(&job("a"));
+    let mut frame = [0; MSIZE];
+    while !server.frames.contains(&"write job".into()) {
+        let Next::Send(length) = worker.next(at(100), &mut frame) else { panic!("it writes") };
+        worker.reply(&server.answer(&frame[..length]));
+    }
+    server.refuses.clear();
+    let _ = run(&mut worker, &mut server, at(100));
+    assert_eq!((server.jobs.clone(), server.told()), (Vec::from([job("a")]), Vec::new()));
+    // Closed for good is tried once more, and told.
+    server.refuses.insert("write job".into(), EBADF);
+    server.frames.clear();
+    server.task(&job("b"));
+    let _ = run(&mut worker, &mut server, at(200));
+    assert_eq!(server.told(), [refused("b", "EBADF")]);
+    let writes = server.frames.iter().filter(|frame| *frame == "write job").count();
+    assert_eq!(writes, 2);
 }
 
 #[test]

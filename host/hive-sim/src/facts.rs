@@ -3,11 +3,14 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use namespace::{Ended, Limits, Spawn, SpawnError, WorkerId};
+use namespace::{Ended, Limits, Spawn, SpawnError, WorkerId, WorkerKind};
 use secure9p_core::Error;
 
 use crate::hive::MAX_CONNECTIONS;
 use crate::staff::{self, Staff};
+
+/// Milliseconds between two looks of a GPU worker at its files.
+const GPU_PERIOD_MS: u32 = 100;
 
 /// The namespace's view of this process.
 #[derive(Debug)]
@@ -16,7 +19,10 @@ pub(crate) struct Facts {
     started: Instant,
     /// What this host's clock said then, in milliseconds since 1970.
     started_ms: u64,
+    /// Of heartbeat workers.
     limits: Limits,
+    /// Of GPU workers: the same, but that they look at their files more often.
+    of_gpus: Limits,
     /// Connections that are open; the hive counts them here.
     pub connections: usize,
     /// Memory of one, in bytes.
@@ -35,7 +41,9 @@ impl Facts {
         );
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let started_ms = since_1970.map_or(0, |since| since.as_millis() as u64);
-        Self { boot, started, started_ms, limits, connections: 0, each, staff }
+        let period_ms = GPU_PERIOD_MS.clamp(limits.least_period_ms, limits.most_period_ms);
+        let of_gpus = Limits { period_ms, ..limits };
+        Self { boot, started, started_ms, limits, of_gpus, connections: 0, each, staff }
     }
 
     /// Ends the workers whose time is over.
@@ -59,8 +67,11 @@ impl namespace::Host for Facts {
         self.started_ms.saturating_add(self.now().as_millis() as u64)
     }
 
-    fn limits(&self) -> &Limits {
-        &self.limits
+    fn limits(&self, kind: WorkerKind) -> Option<&Limits> {
+        Some(match kind {
+            WorkerKind::Heartbeat => &self.limits,
+            WorkerKind::Gpu => &self.of_gpus,
+        })
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<WorkerId, SpawnError> {

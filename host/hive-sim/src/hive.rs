@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use namespace::{Budget, Limits, Line, MAX_WORKERS, Namespace};
+use namespace::{Budget, Gpus, Limits, Line, MAX_WORKERS, Namespace};
 use secure9p_core::ConnectionId;
 use ticket::Key;
 
@@ -19,7 +19,7 @@ use crate::staff::Staff;
 use crate::visitor::{self, Visitor};
 
 /// The simulator's tree.
-pub(crate) type Tree = Namespace<Facts, Box<[namespace::Place]>, Box<[Line]>>;
+pub(crate) type Tree = Namespace<Facts, Box<[namespace::Place]>, Box<[Line]>, Box<Gpus>>;
 
 /// Most connections at the same time; one more is hung up on at once.
 pub const MAX_CONNECTIONS: usize = 64;
@@ -135,7 +135,8 @@ impl Hive {
         Self::start_with(secret, LIMITS, MAX_WORKERS)
     }
 
-    /// The same with other limits, and so many places for workers, at most [`MAX_WORKERS`].
+    /// The same with other limits, and so many places for workers of any kind, at most
+    /// [`MAX_WORKERS`].
     ///
     /// # Errors
     /// Those of [`Self::start`].
@@ -151,7 +152,8 @@ impl Hive {
             let room = iter::repeat_with(namespace::Place::new).take(workers).collect();
             let places = [const { None }; MAX_CONNECTIONS];
             let lines = iter::repeat_with(Line::new).take(MAX_CONNECTIONS).collect();
-            let tree = Box::new(Tree::new(facts, checks, room, lines));
+            let gpus = Box::new(Gpus::new());
+            let tree = Box::new(Tree::new(facts, checks, room, lines, gpus));
             let clock = Clock::new(started);
             Self(Mutex::new(State { tree, places, clock, next: 1, doors: 1 }))
         });

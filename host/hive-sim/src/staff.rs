@@ -10,15 +10,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use heartbeat::{Heartbeat, MSIZE, Next};
-use namespace::{Ended, Reason, Spawn, SpawnError, WorkerId, WorkerKind};
+use gpu_worker::GpuWorker;
+use heartbeat::{Heartbeat, MSIZE};
+use namespace::{Ended, Host as _, Reason, Spawn, SpawnError, WorkerId, WorkerKind};
 use secure9p_core::{Connection, Error, Outcome};
 use ticket::{Claims, Key, Name, Ticket};
 
 use crate::hive::{Hive, Tree};
 use crate::random;
 
-/// Fids of a worker's connection: its root, its telemetry, and some.
+/// Fids of a worker's connection: its root, its files (a GPU worker has five), and some.
 const FIDS: usize = 8;
 /// Requests of a worker's connection that may wait.
 const WAITING: usize = 2;
@@ -111,9 +112,6 @@ impl Staff {
         now: Duration,
         wall_ms: u64,
     ) -> Result<WorkerId, SpawnError> {
-        if spawn.kind != WorkerKind::Heartbeat {
-            return Err(SpawnError::Kind);
-        }
         let free = self.workers.iter().position(Option::is_none).ok_or(SpawnError::Places)?;
         let number = self.last.checked_add(1).ok_or(SpawnError::Places)?;
         let id = WorkerId { place: free as u8, number };
@@ -123,6 +121,7 @@ impl Staff {
             hive: Weak::clone(&self.hive),
             id,
             dismissal: Arc::clone(&dismissal),
+            kind: spawn.kind,
             period: Duration::from_millis(spawn.period_ms.into()),
         };
         thread::Builder::new()
@@ -176,10 +175,13 @@ impl Staff {
         self.ended.pop_front()
     }
 
-    /// The worker has nothing more to do.
-    fn exit(&mut self, id: WorkerId, code: u64) {
+    /// The worker has nothing more to do. Whose time is over is told so, also where it noticed
+    /// before the clock's thread did.
+    fn exit(&mut self, id: WorkerId, code: u64, now: Duration) {
+        let over = self.workers.iter().flatten().any(|worker| worker.id == id && worker.end <= now);
         if self.dismiss(id).is_ok() {
-            self.ended.push_back(Ended { worker: id, reason: Reason::Exited { code } });
+            let reason = if over { Reason::Ttl } else { Reason::Exited { code } };
+            self.ended.push_back(Ended { worker: id, reason });
         }
     }
 }
@@ -197,18 +199,67 @@ struct Thread {
     hive: Weak<Hive>,
     id: WorkerId,
     dismissal: Arc<Dismissal>,
+    kind: WorkerKind,
     period: Duration,
+}
+
+/// What to do next.
+enum Next {
+    Send(usize),
+    Wait(Duration),
+    Ended,
+}
+
+/// What a worker of each kind says. All have frames of the same size.
+enum Trade<'t> {
+    Heartbeat(Heartbeat<'t>),
+    Gpu(Box<GpuWorker<'t>>),
+}
+
+const _: () = assert!(gpu_worker::MSIZE == MSIZE);
+
+impl<'t> Trade<'t> {
+    fn new(kind: WorkerKind, ticket: &'t str, period: Duration) -> Self {
+        match kind {
+            WorkerKind::Heartbeat => {
+                Self::Heartbeat(Heartbeat::new(ticket, Duration::ZERO, period))
+            }
+            WorkerKind::Gpu => Self::Gpu(Box::new(GpuWorker::new(ticket, Duration::ZERO, period))),
+        }
+    }
+
+    fn next(&mut self, now: Duration, frame: &mut [u8]) -> Next {
+        match self {
+            Self::Heartbeat(heart) => match heart.next(now, frame) {
+                heartbeat::Next::Send(length) => Next::Send(length),
+                heartbeat::Next::Wait(until) => Next::Wait(until),
+                heartbeat::Next::Ended(_) => Next::Ended,
+            },
+            Self::Gpu(worker) => match worker.next(now, frame) {
+                gpu_worker::Next::Send(length) => Next::Send(length),
+                gpu_worker::Next::Wait(until) => Next::Wait(until),
+                gpu_worker::Next::Ended(_) => Next::Ended,
+            },
+        }
+    }
+
+    fn reply(&mut self, frame: &[u8]) {
+        match self {
+            Self::Heartbeat(heart) => heart.reply(frame),
+            Self::Gpu(worker) => worker.reply(frame),
+        }
+    }
 }
 
 impl Thread {
     /// Lives until it is dismissed, refused, or the hive is gone.
     fn live(self, ticket: &Ticket) {
         let start = Instant::now();
-        let mut heart = Heartbeat::new(ticket.as_str(), Duration::ZERO, self.period);
+        let mut trade = Trade::new(self.kind, ticket.as_str(), self.period);
         let mut client = Box::new(Client::new(self.id.connection()));
         let (mut frame, mut reply) = ([0; MSIZE], [0; MSIZE]);
         loop {
-            match heart.next(start.elapsed(), &mut frame) {
+            match trade.next(start.elapsed(), &mut frame) {
                 Next::Wait(until) => {
                     if self.dismissal.wait(until.saturating_sub(start.elapsed())) {
                         break;
@@ -217,9 +268,9 @@ impl Thread {
                 Next::Send(length) => {
                     let frame = frame.get(..length).unwrap_or_default();
                     let Some(length) = self.exchange(&mut client, frame, &mut reply) else { break };
-                    heart.reply(reply.get(..length).unwrap_or_default());
+                    trade.reply(reply.get(..length).unwrap_or_default());
                 }
-                Next::Ended(_) => {
+                Next::Ended => {
                     self.exit();
                     break;
                 }
@@ -246,7 +297,8 @@ impl Thread {
     fn exit(&self) {
         let Some(hive) = self.hive.upgrade() else { return };
         hive.lock().change(None, |tree| {
-            tree.host_mut().staff.exit(self.id, 1);
+            let now = tree.host_mut().now();
+            tree.host_mut().staff.exit(self.id, 1, now);
             tree.reap();
         });
     }

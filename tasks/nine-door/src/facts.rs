@@ -17,16 +17,11 @@ use ticket::Key;
 /// The namespace's view of this system.
 pub struct Facts {
     boot: String<4096>,
-    limits: Limits,
+    /// Of heartbeat workers and of GPU workers, where this system has such.
+    limits: [Option<Limits>; 2],
     /// Milliseconds since 1970 when the machine started; 0 where nobody knows.
     started_ms: u64,
 }
-
-/// No limits: of a system without workers, where nothing is within them.
-const NONE: Limits = {
-    let budget = Budget { ticks: 0, ops: 0, ttl_s: 0 };
-    Limits { default: budget, most: budget, period_ms: 0, least_period_ms: 0, most_period_ms: 0 }
-};
 
 impl Facts {
     /// Asks for what never changes, and for the key to check tickets with.
@@ -40,11 +35,9 @@ impl Facts {
             let _ = boot.push_str(piece);
         });
         granted(asked, "facts");
-        let limits = match workers::limits(wire::WorkerKind::Heartbeat) {
-            Ok(limits) => read_limits(&limits),
-            // This system has no workers, or NineDoor is not their server.
-            Err(_) => NONE,
-        };
+        // Where there are none this system has no such workers, or NineDoor is not their server.
+        let limits = [wire::WorkerKind::Heartbeat, wire::WorkerKind::Gpu]
+            .map(|kind| workers::limits(kind).ok().map(|limits| read_limits(&limits)));
         let (key, started_ms) = match granted(workers::ticket_key(), "tickets") {
             Some((key, started_ms)) => (Key::from_bytes(key), started_ms),
             // Nobody has this key's secret, and without the time no ticket is valid.
@@ -99,8 +92,12 @@ impl Host for Facts {
         }
     }
 
-    fn limits(&self) -> &Limits {
-        &self.limits
+    fn limits(&self, kind: WorkerKind) -> Option<&Limits> {
+        let [heartbeat, gpu] = &self.limits;
+        match kind {
+            WorkerKind::Heartbeat => heartbeat.as_ref(),
+            WorkerKind::Gpu => gpu.as_ref(),
+        }
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<WorkerId, SpawnError> {

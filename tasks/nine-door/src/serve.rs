@@ -5,7 +5,7 @@ use abi::frames::Answer;
 use abi::startup::Kind;
 use abi::{Badge, Origin};
 use channels::CHANNELS;
-use namespace::{Line, Namespace, Place};
+use namespace::{Gpus, Line, Namespace, Place};
 use runtime::{memory, workers as root};
 use sel4::message::MessageInfo;
 use sel4::syscall::Message;
@@ -27,8 +27,8 @@ const SERVED: Endpoint = Cap::new(abi::slot::SERVED);
 /// Where only signals come from: what to wait on where nobody may call.
 const SIGNALS: Endpoint = Cap::new(abi::slot::NOTIFICATION);
 
-/// The tree; the workers' places and the unfinished lines lie outside.
-pub type Tree<'p> = Namespace<Facts, &'p mut [Place], &'p mut [Line]>;
+/// The tree; the workers' places, the unfinished lines and the GPUs lie outside.
+pub type Tree<'p> = Namespace<Facts, &'p mut [Place], &'p mut [Line], &'p mut Gpus>;
 
 /// Unfinished control lines: one for each connection that can write some.
 const LINES: usize = CHANNELS + MAX_CLIENTS;
@@ -52,10 +52,11 @@ struct Served<'p> {
 pub fn run(_argument: u64) -> u64 {
     let mut places: [Place; namespace::MAX_WORKERS] = core::array::from_fn(|_| Place::new());
     let mut lines: [Line; LINES] = core::array::from_fn(|_| Line::new());
+    let mut gpus = Gpus::new();
     let (facts, key) = Facts::ask();
     let mut served = Served::take();
     let count = served.workers.places().min(places.len());
-    let mut tree = Tree::new(facts, key, &mut places[..count], &mut lines);
+    let mut tree = Tree::new(facts, key, &mut places[..count], &mut lines, &mut gpus);
     let mut buffers = Buffers { frame: [0; _], reply: [0; _] };
     served.serve(&mut tree, &mut buffers)
 }

@@ -26,7 +26,7 @@ fn run(script: &str) -> Output {
 fn a_script_on_stdin_runs_on_the_hive() {
     let output = run("ls /\ncat /proc/boot\necho hello > /log/queen.log\ncat /log/queen.log\n");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.starts_with("log/\nproc/\nqueen/\nworker/\nCohesix "), "{said}");
+    assert!(said.starts_with("gpu/\nlog/\nproc/\nqueen/\nworker/\nCohesix "), "{said}");
     assert!(said.contains("\nkernel: ") && said.ends_with("\nhello\n"), "{said}");
     assert_eq!(output.stderr, b"");
     assert_eq!(output.status.code(), Some(0));

@@ -103,9 +103,11 @@ impl Hive {
 }
 
 /// Makes two tests of each case (`fn(&Hive)`): one on the simulator and one on the booted system.
+/// With `simulator only:` before them it makes only the first, of what the booted system does not
+/// have.
 #[macro_export]
 macro_rules! cases {
-    ($($case:ident),* $(,)?) => {
+    (simulator only: $($case:ident),* $(,)?) => {
         mod simulator {
             $(
                 #[test]
@@ -114,6 +116,9 @@ macro_rules! cases {
                 }
             )*
         }
+    };
+    ($($case:ident),* $(,)?) => {
+        $crate::cases![simulator only: $($case),*];
 
         mod vm {
             $(

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 #[test]
 fn files_are_listed_read_described_and_appended_to() {
     let hive = Hive::new();
-    assert_eq!(hive.ok(&["ls", "/"]), "log/\nproc/\nqueen/\nworker/\n");
+    assert_eq!(hive.ok(&["ls", "/"]), "gpu/\nlog/\nproc/\nqueen/\nworker/\n");
     assert_eq!(hive.ok(&["ls", "proc/boot"]), "proc/boot\n");
     assert!(hive.ok(&["cat", "/proc/boot"]).starts_with("Cohesix "));
     assert_eq!(hive.ok(&["echo", "hello", ">", "/log/queen.log"]), "");
@@ -39,7 +39,7 @@ fn the_socket_is_found_and_tcp_is_spoken() {
         program
     };
     let there = bare().env("COHESIX_SOCKET", hive.socket()).arg("ls").output().expect("ran");
-    assert_eq!(text(&there.stdout), "log/\nproc/\nqueen/\nworker/\n");
+    assert_eq!(text(&there.stdout), "gpu/\nlog/\nproc/\nqueen/\nworker/\n");
     let address = hive.tcp();
     let there = bare().args(["--tcp", &address, "ls", "/log"]).output().expect("ran");
     assert_eq!(text(&there.stdout), "queen.log\n");

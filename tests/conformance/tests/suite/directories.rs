@@ -17,7 +17,7 @@ fn directories_list_what_can_be_walked_to(hive: &Hive) {
     for dialect in DIALECTS {
         let mut client = Client::attach(hive, dialect);
         let expected: [(&str, &[&str]); 5] = [
-            ("/", &["log", "proc", "queen", "worker"]),
+            ("/", &["gpu", "log", "proc", "queen", "worker"]),
             ("/proc", &["boot", "caps", "events", "mem", "sched", "self", "sessions"]),
             ("/log", &["queen.log"]),
             ("/queen", &["ctl", "last"]),

@@ -4,6 +4,7 @@
 mod append;
 mod directories;
 mod files;
+mod gpu;
 mod hostile_fields;
 mod hostile_frames;
 mod many;

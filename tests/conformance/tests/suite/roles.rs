@@ -19,7 +19,7 @@ const WHO: [Role; 4] = [Role::Queen, Role::WorkerHeartbeat, Role::Observer, Role
 
 /// What each of [`WHO`] may do: `r` read or list, `w` write, `x` not even walk to it, `0` it is
 /// not there.
-const TABLE: [(&str, [&str; 4]); 21] = [
+const TABLE: [(&str, [&str; 4]); 24] = [
     ("/", ["r", "r", "r", "r"]),
     ("/proc", ["r", "r", "r", "r"]),
     (BOOT, ["r", "r", "r", "r"]),
@@ -41,6 +41,9 @@ const TABLE: [(&str, [&str; 4]); 21] = [
     ("/worker/worker-1/telemetry", ["r", "rw", "x", "x"]),
     ("/worker/worker-2/telemetry", ["r", "x", "x", "x"]),
     ("/worker/worker-77", ["0", "x", "x", "x"]),
+    ("/gpu", ["r", "x", "r", "r"]),
+    ("/gpu/publish", ["x", "x", "x", "w"]),
+    ("/gpu/GPU-0", ["0", "x", "0", "0"]),
 ];
 
 /// Two workers that beat once an hour, and somebody of each role.
@@ -138,9 +141,10 @@ fn listings_show_what_a_role_may_see(hive: &Hive) {
         for (index, client) in users.iter_mut().enumerate() {
             let sees = |path: &str| {
                 let line = TABLE.iter().find(|(other, _)| *other == path);
-                line.is_some_and(|(_, rights)| rights[index].contains('r'))
+                line.is_some_and(|(_, rights)| rights[index].contains(['r', 'w']))
             };
-            for directory in ["/", "/proc", "/log", "/queen", "/worker", "/worker/worker-1"] {
+            for directory in ["/", "/proc", "/log", "/queen", "/worker", "/worker/worker-1", "/gpu"]
+            {
                 if !sees(directory) {
                     continue;
                 }

@@ -36,7 +36,7 @@ fn lists(hive: &Hive) {
     let directory = "dr-xr-xr-x.";
     assert_eq!(
         entries(root.output()),
-        ["proc", "log", "queen", "worker"].map(|name| (directory, name))
+        ["proc", "log", "queen", "worker", "gpu"].map(|name| (directory, name))
     );
     let files = at_socket(hive, "diodls", &["-l", "/log"]);
     assert_eq!(entries(files.output()), [("-rw-rw-rw-.", "queen.log")]);

@@ -44,7 +44,7 @@ fn lists_and_reads(hive: &Hive) {
     });
     names.sort_by(|one, other| one.name.cmp(&other.name));
     let names: Vec<_> = names.iter().map(|stat| stat.name.as_str()).collect();
-    assert_eq!(names, ["log", "proc", "queen", "worker"]);
+    assert_eq!(names, ["gpu", "log", "proc", "queen", "worker"]);
     hive.has_boot(&boot);
     assert_eq!((stat.name.as_str(), stat.n_bytes), ("boot", boot.len() as u64));
 }

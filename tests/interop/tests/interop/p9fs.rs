@@ -27,9 +27,10 @@ fn session_as(hive: &Hive, version: &str, (name, ticket): (&str, &str), what: &s
 }
 
 fn lists_and_reads(hive: &Hive) {
-    for (version, root) in
-        [("9P2000", "/log/ /proc/ /queen/ /worker/"), ("9P2000.L", "log/ proc/ queen/ worker/")]
-    {
+    for (version, root) in [
+        ("9P2000", "/gpu/ /log/ /proc/ /queen/ /worker/"),
+        ("9P2000.L", "gpu/ log/ proc/ queen/ worker/"),
+    ] {
         let done = session(hive, version, "read");
         let (names, boot) = done.output().split_once('\n').expect("two parts");
         assert_eq!(names, root, "{version}");

@@ -18,6 +18,7 @@ use crate::workers;
 const MAX_CATCH_UP: u64 = 3;
 
 /// What a caller gets.
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and one exists at a time")]
 pub(crate) enum Answer {
     /// Nothing: it is gone, or it waits for ever.
     None,

@@ -183,9 +183,10 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         Ok(worker)
     }
 
-    /// When the session ends, in the time since the system's start.
+    /// When the session ends, in the time since the system's start. Both times are whole
+    /// milliseconds, cut off: one more, so that nobody's time is short.
     fn expiry(&self, claims: &Claims, wall_ms: u64) -> Option<Duration> {
-        let left_ms = claims.expires_at_ms()?.saturating_sub(wall_ms);
+        let left_ms = claims.expires_at_ms()?.saturating_sub(wall_ms).saturating_add(1);
         Some(self.host.now().saturating_add(Duration::from_millis(left_ms)))
     }
 

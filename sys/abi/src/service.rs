@@ -47,10 +47,13 @@ pub enum Operation {
     Process = 11,
     /// Word 0: nanoseconds since the machine's start at which to signal the caller.
     Alarm = 12,
+    /// The answer is, as a text, the next line about what happened to a component; an empty one
+    /// where there is none.
+    TakeNote = 13,
 }
 
 impl Operation {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Ping,
         Self::Log,
         Self::Exit,
@@ -63,6 +66,7 @@ impl Operation {
         Self::TicketKey,
         Self::Process,
         Self::Alarm,
+        Self::TakeNote,
     ];
 
     /// Reads a request's label.

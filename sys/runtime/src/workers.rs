@@ -86,6 +86,18 @@ pub fn processes(about: About, mut take: impl FnMut(&str)) -> Result<(), Status>
     }
 }
 
+/// Every line about what happened to components that was not taken yet.
+pub fn take_notes(mut take: impl FnMut(&str)) {
+    while let Ok(answer) = ask(Operation::TakeNote, &[]) {
+        let (mut words, mut buffer) = ([0; MAX_WORDS], [0; MAX_LINE + 8]);
+        let text = unpack_text(answer.words(&mut words), &mut buffer);
+        match text.and_then(|text| core::str::from_utf8(text).ok()) {
+            Some("") | None => return,
+            Some(line) => take(line),
+        }
+    }
+}
+
 /// Lets the root task signal this process at `time`, in nanoseconds since the machine's start; an
 /// earlier wish is forgotten.
 pub fn alarm(time: u64) {

@@ -127,6 +127,9 @@ impl Host for Facts {
         let reason = match ended.cause {
             wire::Cause::Ttl => Reason::Ttl,
             wire::Cause::Ticks => Reason::Ticks,
+            wire::Cause::Fault([wire::FORBIDDEN_CALL, label, ip]) => {
+                Reason::Fault { kind: "forbidden-call", address: label, ip }
+            }
             wire::Cause::Fault([kind, address, ip]) => {
                 Reason::Fault { kind: Fault::kind_of(kind), address, ip }
             }

@@ -73,7 +73,8 @@ impl Root {
         self.timer.acknowledge().expect("the timer's interrupt is this task's");
         let now = timer::now();
         while let Some(index) = self.supervisor.expired(now) {
-            println!("killed: component={} reason=ttl", self.system.components[index].name);
+            let name = self.system.components[index].name.clone();
+            self.note(format_args!("killed: component={name} reason=ttl"));
             self.reap(index);
         }
         self.on_worker_time(now);
@@ -102,17 +103,17 @@ impl Root {
         if !self.supervisor.is_current(index, id.generation) {
             return;
         }
-        let name = &self.system.components[index].name;
+        let name = self.system.components[index].name.clone();
         let (kind, address, ip) = (fault.kind(), fault.address(), fault.ip());
         match self.instruction(index, ip) {
-            Some(instruction) => println!(
+            Some(instruction) => self.note(format_args!(
                 "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
                  instruction={instruction:#010x}"
-            ),
-            None => println!(
+            )),
+            None => self.note(format_args!(
                 "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
                  instruction=none"
-            ),
+            )),
         }
         self.reap(index);
     }
@@ -134,7 +135,8 @@ impl Root {
             | Operation::Spawn
             | Operation::Kill
             | Operation::TakeEnded
-            | Operation::Alarm => Capabilities::WORKERS,
+            | Operation::Alarm
+            | Operation::TakeNote => Capabilities::WORKERS,
             Operation::TicketKey => Capabilities::TICKETS,
         };
         match self.supervisor.allow(index, id.generation, capability) {
@@ -149,6 +151,7 @@ impl Root {
             Operation::Spawn => self.spawn(message.words(&mut words)),
             Operation::Kill => self.kill_worker(message.words(&mut words)),
             Operation::TakeEnded => self.take_ended(),
+            Operation::TakeNote => self.take_note(),
             Operation::TicketKey => self.ticket_key(),
             Operation::Process => self.process_line(message.words(&mut words)),
             Operation::Alarm => {

@@ -35,7 +35,7 @@ fn a_script_on_stdin_runs_on_the_hive() {
 #[test]
 fn a_script_stops_at_what_the_hive_refuses() {
     let output = run("ls /proc\necho x > /proc/boot\nls /\n");
-    assert_eq!(output.stdout, b"boot\nevents\nmem\nsessions\n");
+    assert_eq!(output.stdout, b"boot\ncaps\nevents\nmem\nsched\nself\nsessions\n");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.starts_with("stdin:2: /proc/boot: ") && said.contains("Permission"), "{said}");
     assert_eq!(output.status.code(), Some(1));

@@ -96,6 +96,8 @@ fn a_full_house_refuses_and_every_worker_in_it_beats() {
 fn a_bad_worker_costs_itself_alone() {
     let mut hive = Linked::start("worker-drills");
     let mut queen = Queen::attach(&hive);
+    let crashed = "fault: component=null-read kind=vm-read address=0x0 ip=0x";
+    queen.wait(LOG, |log| log.lines().any(|line| line.starts_with(crashed)));
     let before = free(&mut queen);
     let spawn = |queen: &mut Queen, number: u32, line: &str| {
         assert_eq!(queen.spawn(line), format!("worker-{number}"));
@@ -131,6 +133,9 @@ fn a_bad_worker_costs_itself_alone() {
     // The timer is everybody's; the clock that watches over it is not.
     spawn(&mut queen, 11, brief);
     assert_eq!(end(&mut queen, "worker-11"), "ttl");
+    spawn(&mut queen, 12, plain);
+    let fault = end(&mut queen, "worker-12");
+    assert!(fault.starts_with("fault kind=forbidden-call address=0xa "), "{fault}");
     for quiet in [6, 9] {
         queen.command(&format!(r#"{{"kill":"worker-{quiet}"}}"#)).expect("it lives");
     }
@@ -168,7 +173,7 @@ fn workers_that_crash_one_after_another_are_not_spawned_for_a_while() {
     let mut queen = Queen::attach(&hive);
     let plain = r#"{"spawn":"heartbeat"}"#;
     // Those before have other things to do.
-    for number in 1..12 {
+    for number in 1..13 {
         queen.spawn(r#"{"spawn":"heartbeat","budget":{"ttl_s":60}}"#);
         let _ = queen.command(&format!(r#"{{"kill":"worker-{number}"}}"#));
     }

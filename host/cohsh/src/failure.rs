@@ -172,7 +172,7 @@ fn advice_on(reason: &str) -> Option<&'static str> {
     let advices = [
         ("kill: no such worker", "`workers` lists those that live"),
         ("revoke: no session", "`cat /proc/sessions` shows the tickets that are in use"),
-        ("mount.service: no such", "docs/namespace.md says which there are"),
+        ("mount.service: no such", "docs/INTERFACES.md says which there are"),
         ("bind.", "`ls` shows what is there"),
         ("mount.at", "`ls` shows what is there"),
         ("bind: something is mounted", "bind it somewhere else"),

@@ -101,6 +101,7 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         }
     }
     root.start_all();
+    root.keep_room();
     root.serve()
 }
 
@@ -155,6 +156,19 @@ impl Root {
                     println!("failed: component={name} reason={server} does not run");
                 }
                 Err(error) => println!("failed: component={name} reason={error}"),
+            }
+        }
+    }
+
+    /// Splits off the memory of every worker that there can be, so that none of them costs more
+    /// than another.
+    fn keep_room(&mut self) {
+        let kinds = self.system.workers.as_ref().map_or(&[][..], |workers| &workers.kinds);
+        for kind in kinds {
+            let bits = kind.memory.ilog2() as u8;
+            if let Err(error) = self.memory.keep(bits, kind.places.into()) {
+                // They are spawned all the same as long as there is memory.
+                println!("failed: room for {} workers: {error}", kind.kind.word());
             }
         }
     }

@@ -21,7 +21,7 @@ const DEPTH_16: f64 = 0.5;
 /// Most nanoseconds that decoding a message and encoding its answer may take, on the mean.
 const CODEC_NS: f64 = 15.0;
 
-/// Most of what something costs with 10 workers that it may cost with 200.
+/// Most of what something costs with 10 workers that it may cost with more.
 const GROWTH: f64 = 1.5;
 
 /// Something measured and its limit.
@@ -162,11 +162,11 @@ pub fn codec(printed: &str) -> Result<Goal> {
     })
 }
 
-/// That `what` costs the same however many workers there are: what it costs with 10 and with 200.
-pub fn growth(what: &str, with_10: f64, with_200: f64) -> Goal {
+/// That `what` costs as much as with 10 workers, however many there are.
+pub fn growth(what: &str, with_10: f64, cost: f64) -> Goal {
     Goal {
-        what: format!("{what} with 200 workers ({with_200:.0} instructions) / with 10"),
-        value: with_200 / with_10,
+        what: format!("{what} ({cost:.0} instructions) / with 10"),
+        value: cost / with_10,
         limit: Limit::AtMost(GROWTH),
     }
 }

@@ -74,7 +74,15 @@ impl Table {
     }
 
     fn growth(&self) -> impl Iterator<Item = Goal> {
-        COSTS.iter().map(|(name, ..)| goals::growth(name, self.0[&10][name], self.0[&200][name]))
+        COSTS.iter().map(|(name, ..)| {
+            let what = format!("{name} with 200 workers");
+            goals::growth(&what, self.0[&10][name], self.0[&200][name])
+        })
+    }
+
+    /// That the dearest of all is like the others.
+    fn dearest(&self, name: &str, cost: f64) -> Goal {
+        goals::growth(&format!("dearest {name} of all"), self.0[&10][name], cost)
     }
 }
 
@@ -83,6 +91,8 @@ pub fn measure(qemu: &Qemu, systems: &Systems, findings: &mut Findings) -> Resul
     let exact = boot(qemu, &systems.workers, true, LAST)?;
     let wall = boot(qemu, &systems.workers, false, LAST)?;
     let (instructions, wall) = (Table::of(&exact)?, Table::of(&wall)?);
+    let dearest =
+        [("spawn", exact.get("dearest_spawn_ns")?), ("kill", exact.get("dearest_kill_ns")?)];
     let (spawn, kill) = (exact.get("log_spawn_bytes")?, exact.get("log_kill_bytes")?);
     println!("kernel: {}", systems.workers.system.facts.kernel);
     instructions.print("instructions", 1.0, 0);
@@ -91,9 +101,11 @@ pub fn measure(qemu: &Qemu, systems: &Systems, findings: &mut Findings) -> Resul
     let full = FullHouse::count(qemu, &systems.main)?;
     println!("{full}");
     findings.goals.extend(instructions.growth());
+    findings.goals.extend(dearest.map(|(name, cost)| instructions.dearest(name, cost)));
     let report = json!({
         "instructions": instructions,
         "wall_ns": wall,
+        "dearest": BTreeMap::from(dearest),
         "log_bytes": { "spawn": spawn, "kill": kill },
         "full_house": full,
     });

@@ -44,6 +44,8 @@ pub struct Root {
     pub(crate) supervisor: Supervisor,
     pub(crate) schedule: Schedule,
     pub(crate) workers: Workers,
+    /// The timer rings not before this, in nanoseconds since the machine's start.
+    pub(crate) rested: u64,
     /// When the workers' server wants to be told, in nanoseconds since the machine's start.
     pub(crate) alarm: u64,
     /// Components first, then workers by place.
@@ -81,6 +83,7 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         watch: hardware.watch,
         supervisor: Supervisor::new(&system.components),
         workers: Workers::new(&kinds),
+        rested: 0,
         alarm: u64::MAX,
         office: hardware.office,
         schedule: Schedule::new(now, u64::from(system.tick_ms) * MILLISECOND),
@@ -287,6 +290,6 @@ impl Root {
     /// Sets the timer to whatever comes next.
     pub(crate) fn arm(&self) {
         let others = self.supervisor.next_deadline().min(self.workers.next_due()).min(self.alarm);
-        timer::arm(self.schedule.next().min(others));
+        timer::arm(self.schedule.next().min(others).max(self.rested));
     }
 }

@@ -51,7 +51,7 @@ impl Refusals {
 
 /// Why somebody is not let in.
 #[derive(Debug)]
-enum Refusal {
+pub(crate) enum Refusal {
     NoTicket,
     Ticket(TicketError),
     /// The ticket is of a worker that does not live.

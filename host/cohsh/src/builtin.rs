@@ -21,6 +21,8 @@ pub(crate) struct Flag {
 pub(crate) enum Takes {
     /// A path of the hive.
     Path,
+    /// A file of this machine.
+    File,
     /// The name of a command.
     Command,
     /// Anything.
@@ -73,7 +75,16 @@ const FOLLOWING: &str = "Following waits for /proc/events and asks for nothing m
                          at Ctrl-C, or when the file is gone.";
 
 /// Every one, in order of the names.
-pub(crate) static BUILTINS: [Builtin; 10] = [
+pub(crate) static BUILTINS: [Builtin; 12] = [
+    Builtin {
+        name: "attach",
+        flags: &[],
+        places: &[place("FILE", Takes::File)],
+        help: "attach anew with the ticket in FILE",
+        more: "FILE is a file here, of mode 0600. The new session has the same tree, and nothing \
+               of what the old one bound or mounted. Where it is refused the old one goes on.",
+        roles: ALL,
+    },
     Builtin { name: "cat", flags: &[], places: &[PATHS], help: "show files", more: "", roles: ALL },
     Builtin {
         name: "echo",
@@ -117,6 +128,18 @@ pub(crate) static BUILTINS: [Builtin; 10] = [
         places: &[Place { required: false, ..PATH }],
         help: "list a directory (/ without PATH)",
         more: "",
+        roles: ALL,
+    },
+    Builtin {
+        name: "refused",
+        flags: &[],
+        places: &[
+            place("COMMAND", Takes::Command),
+            Place { required: false, many: true, ..place("ARGUMENT", Takes::Text) },
+        ],
+        help: "check that the hive refuses COMMAND: else this fails",
+        more: "What it says goes to the results, and a script goes on. Wrong usage, and no link to \
+               the hive, are failures as ever.",
         roles: ALL,
     },
     Builtin {
@@ -209,7 +232,7 @@ mod tests {
             }
             let required = builtin.places.iter().filter(|place| place.required);
             let required: Vec<_> = required.map(|place| place.word).collect();
-            let line = format!("{} {}", builtin.name, required.join(" "));
+            let line = format!("{} {}", builtin.name, required.join(" ").replace("COMMAND", "ls"));
             assert!(Command::of_line(&line).is_ok(), "{line}");
             let odd = format!("{} --odd", builtin.name);
             let failure = Command::of_line(&odd).expect_err(&odd).to_string();

@@ -11,6 +11,11 @@ use crate::words::{Word, split};
 /// Lines that `tail` shows of what is there already.
 const TAIL_LINES: usize = 10;
 
+/// Writes to files.
+const ECHO: &str = "echo";
+/// Before a command: the hive is to refuse it.
+pub(crate) const REFUSED: &str = "refused";
+
 /// Behind a command it asks what that does.
 pub(crate) const HELP: &str = "--help";
 
@@ -42,6 +47,15 @@ pub(crate) enum Command {
         path: String,
         follow: bool,
         lines: usize,
+    },
+    /// Begins a session with the ticket in a file of this machine.
+    Attach {
+        file: String,
+    },
+    /// A command that the hive is to refuse, and how it is written.
+    Refused {
+        command: Box<Command>,
+        text: String,
     },
     /// As what the session attached.
     WhoAmI,
@@ -80,11 +94,15 @@ impl Command {
     /// The command in words that another shell has made.
     pub fn of_words(words: &[String]) -> Result<Self> {
         let Some((name, rest)) = words.split_first() else { return Ok(Self::Nothing) };
+        let is_echo = match (&**name, rest) {
+            (REFUSED, [inner, ..]) => inner == ECHO,
+            _ => name == ECHO,
+        };
         match rest {
-            [texts @ .., arrow, path] if name == "echo" && matches!(&**arrow, ">" | ">>") => {
+            [texts @ .., arrow, path] if is_echo && matches!(&**arrow, ">" | ">>") => {
                 Self::of(name, texts, Some(path.clone()))
             }
-            [texts @ .., path] if name == "echo" && path.starts_with('/') => {
+            [texts @ .., path] if is_echo && path.starts_with('/') => {
                 Self::of(name, texts, Some(path.clone()))
             }
             _ => Self::of(name, rest, None),
@@ -92,12 +110,12 @@ impl Command {
     }
 
     fn of(name: &str, words: &[String], target: Option<String>) -> Result<Self> {
-        if target.is_some() && name != "echo" {
+        if target.is_some() && !matches!(name, ECHO | REFUSED) {
             return Err(Failure::usage(format!("{name}: only `echo TEXT > PATH` writes to files")));
         }
         if let Some((option, words)) = words.split_last()
             && option == HELP
-            && (name != "echo" || words.is_empty())
+            && (name != ECHO || words.is_empty())
             && let Ok(command) = topic(&[&[name.to_owned()], words].concat())
         {
             return Ok(command);
@@ -106,7 +124,9 @@ impl Command {
             "ls" => list(words),
             "cat" => Ok(Self::Cat { paths: paths(name, words)? }),
             "stat" => Ok(Self::Stat { paths: paths(name, words)? }),
-            "echo" => echo(words, target),
+            ECHO => echo(words, target),
+            REFUSED => refused(words, target),
+            "attach" => attach(words),
             "tail" => tail(words),
             "log" => log(words),
             "help" => topic(words),
@@ -199,6 +219,38 @@ fn echo(words: &[String], target: Option<String>) -> Result<Command> {
     Ok(Command::Echo { text: words.join(" ") + end, path })
 }
 
+fn attach(words: &[String]) -> Result<Command> {
+    let wrong = |text: &str| Err(Failure::usage(text));
+    // Before anything else that might show it.
+    if words.iter().any(|word| word.contains(::ticket::PREFIX)) {
+        return wrong("attach: a ticket stands in a file of mode 0600: `attach FILE`");
+    }
+    match words {
+        [option, ..] if is_option(option) => Err(no_option("attach", option)),
+        [file] => Ok(Command::Attach { file: file.clone() }),
+        [] => wrong("attach: with which ticket? `attach FILE`"),
+        _ => wrong("attach: one file at a time"),
+    }
+}
+
+/// The command behind `refused`.
+fn refused(words: &[String], target: Option<String>) -> Result<Command> {
+    let Some((name, rest)) = words.split_first() else {
+        return Err(Failure::usage("refused: which command? `refused COMMAND [ARGUMENT...]`"));
+    };
+    if is_option(name) {
+        return Err(no_option(REFUSED, name));
+    }
+    let text =
+        words.join(" ") + &target.iter().map(|path| format!(" > {path}")).collect::<String>();
+    match Command::of(name, rest, target)? {
+        Command::Nothing | Command::Exit | Command::Help { .. } | Command::Refused { .. } => {
+            Err(Failure::usage(format!("refused: `{text}` asks nothing that a hive refuses")))
+        }
+        command => Ok(Command::Refused { command: Box::new(command), text }),
+    }
+}
+
 /// Whether to follow, how many lines, and the other words, for which there are `places`.
 fn lines<'a>(
     name: &str,
@@ -251,6 +303,10 @@ mod tests {
         Command::Echo { text: text.into(), path: path.into() }
     }
 
+    fn refused(command: Command, text: &str) -> Command {
+        Command::Refused { command: Box::new(command), text: text.into() }
+    }
+
     #[test]
     fn lines_are_commands() {
         for (line, command) in [
@@ -261,6 +317,14 @@ mod tests {
             ("spawn gpu --help", Command::Help { topic: Some("spawn gpu".into()) }),
             ("echo --help", Command::Help { topic: Some("echo".into()) }),
             ("echo a --help > b", echoed("a --help\n", "b")),
+            ("attach 'a b.ticket'", Command::Attach { file: "a b.ticket".into() }),
+            ("refused whoami", refused(Command::WhoAmI, "whoami")),
+            ("refused echo -n 'a  b' >> /d", refused(echoed("a  b", "/d"), "echo -n a  b > /d")),
+            (
+                "refused attach a.ticket",
+                refused(Command::Attach { file: "a.ticket".into() }, "attach a.ticket"),
+            ),
+            ("refused --help", Command::Help { topic: Some("refused".into()) }),
             ("whoami", Command::WhoAmI),
             ("workers", Command::Workers),
             ("log", Command::Tail { path: LOG.into(), follow: false, lines: 10 }),
@@ -288,12 +352,24 @@ mod tests {
             (&["echo", "hello", ">>", "d"], echoed("hello\n", "d")),
             (&["echo", "hello", "/d"], echoed("hello\n", "/d")),
             (&["echo", "a > b", "/c", ">", "/d"], echoed("a > b /c\n", "/d")),
+            (&["refused", "echo", "a", ">", "d"], refused(echoed("a\n", "d"), "echo a > d")),
+            (&["refused", "echo", "a", "/d"], refused(echoed("a\n", "/d"), "echo a > /d")),
+            (&["refused", "whoami"], refused(Command::WhoAmI, "whoami")),
             (&["cat", "it's", "#"], Command::Cat { paths: vec!["it's".into(), "#".into()] }),
         ] {
             assert_eq!(words(command).expect("a command"), expected, "{command:?}");
         }
         assert!(words(&["echo", "hello"]).is_err());
         assert!(words(&["echo", "hello", "d"]).is_err());
+    }
+
+    #[test]
+    fn a_ticket_in_place_of_its_file_is_not_shown() {
+        let ticket = format!("{}00ff.00ff", ::ticket::PREFIX);
+        for line in [format!("attach {ticket}"), format!("refused attach x {ticket}")] {
+            let failure = Command::of_line(&line).expect_err("a ticket").to_string();
+            assert!(failure.contains("`attach FILE`") && !failure.contains("00ff"), "{failure}");
+        }
     }
 
     #[test]
@@ -316,6 +392,20 @@ mod tests {
             ("tail a b", "`b` is too much: `tail [-f] [-n N] PATH`"),
             ("log a", "`a` is too much: `log [-f] [-n N]`"),
             ("log -x", "no option -x: `log [-f] [-n N]`"),
+            ("attach", "attach: with which ticket? `attach FILE`"),
+            ("attach -x", "attach: no option -x: `attach FILE`"),
+            ("attach a b", "attach: one file"),
+            ("attach a > b", "only `echo"),
+            ("refused", "refused: which command? `refused COMMAND [ARGUMENT...]`"),
+            ("refused > /a", "refused: which command?"),
+            ("refused --odd", "refused: no option --odd: `refused COMMAND [ARGUMENT...]`"),
+            ("refused rm", "`rm` is no command"),
+            ("refused kill 7", "kill: must be a worker like"),
+            ("refused cat a > b", "cat: only `echo"),
+            ("refused refused ls", "refused: `refused ls` asks nothing that a hive refuses"),
+            ("refused exit", "refused: `exit` asks nothing"),
+            ("refused help", "refused: `help` asks nothing"),
+            ("refused kill --help", "refused: `kill --help` asks nothing"),
             ("whoami x", "nothing behind it"),
             ("help me", "`me` is no command"),
             ("ticket mint", "from another shell only"),

@@ -202,6 +202,8 @@ pub(crate) enum Offer {
     Names(&'static str),
     /// Paths.
     Paths,
+    /// Paths of files of this machine.
+    Files,
 }
 
 /// What may come behind these words of a line. `None` where it is no command of this module.

@@ -16,7 +16,7 @@ use crate::whoami::Identity;
 
 /// How a ticket is made and given.
 const MINT: &str = "`cohsh ticket mint --secret-file SECRET --role queen --out FILE` makes one, \
-                    and --ticket-file FILE gives it";
+                    and --ticket-file FILE or `attach FILE` gives it";
 
 /// Milliseconds since 1970, as far as this machine knows.
 fn now_ms() -> u64 {

@@ -28,6 +28,8 @@ enum Cause {
     Usage(String),
     /// It is refused here, for the hive would refuse it.
     Refused(String),
+    /// The hive has done what it was to refuse.
+    NotRefused(String),
     /// The results have said it.
     Told,
     /// The hive refuses, or the connection does not work.
@@ -56,6 +58,11 @@ impl Failure {
     /// Refused without asking the hive.
     pub fn refused_here(text: impl Into<String>) -> Self {
         Self::of(Cause::Refused(text.into()))
+    }
+
+    /// That the hive has done what it was to refuse.
+    pub fn not_refused(command: &str) -> Self {
+        Self::of(Cause::NotRefused(format!("`{command}` was not refused: the hive has done it")))
     }
 
     /// Refused, and the results say why.
@@ -137,7 +144,7 @@ impl Failure {
 
     /// The exit code that tells it.
     pub fn code(&self) -> i32 {
-        let here = matches!(self.cause, Cause::Refused(_) | Cause::Told);
+        let here = matches!(self.cause, Cause::Refused(_) | Cause::NotRefused(_) | Cause::Told);
         if here || self.errno().is_some() { REFUSED } else { FAILED }
     }
 
@@ -165,7 +172,7 @@ fn advice_on(reason: &str) -> Option<&'static str> {
     let advices = [
         ("kill: no such worker", "`workers` lists those that live"),
         ("revoke: no session", "`cat /proc/sessions` shows the tickets that are in use"),
-        ("mount.service: no such", "docs/namespace.md says which there are"),
+        ("mount.service: no such", "docs/INTERFACES.md says which there are"),
         ("bind.", "`ls` shows what is there"),
         ("mount.at", "`ls` shows what is there"),
         ("bind: something is mounted", "bind it somewhere else"),
@@ -215,7 +222,8 @@ impl fmt::Display for Failure {
             return self.write_advice(f);
         }
         match &self.cause {
-            Cause::Usage(text) | Cause::NoLink(text) | Cause::Refused(text) => f.write_str(text),
+            Cause::Usage(text) | Cause::NoLink(text) => f.write_str(text),
+            Cause::Refused(text) | Cause::NotRefused(text) => f.write_str(text),
             Cause::Told => f.write_str("refused"),
             Cause::Client(error) | Cause::Attach(error) => error.fmt(f),
             Cause::Output(error) => {

@@ -84,6 +84,7 @@ fn place(place: &'static Place) -> Arg {
     match place.takes {
         // Paths are the hive's, and not those of the files here.
         Takes::Path | Takes::Text => arg.value_hint(ValueHint::Other),
+        Takes::File => arg.value_hint(ValueHint::FilePath),
         Takes::Command => arg.value_parser(PossibleValuesParser::new(command::names())),
     }
 }

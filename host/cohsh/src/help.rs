@@ -257,6 +257,6 @@ mod tests {
         assert_eq!(names, ["spawn heartbeat", "spawn gpu"]);
         assert_eq!(meant("spawn gpu").expect("a command").len(), 1);
         let failure = meant("bogus").expect_err("none").to_string();
-        assert!(failure.contains("`bogus` is no command; there are cat, "), "{failure}");
+        assert!(failure.contains("`bogus` is no command; there are attach, "), "{failure}");
     }
 }

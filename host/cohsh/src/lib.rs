@@ -11,8 +11,9 @@
 //! `man` print what other programs read. [`program`] is the program around it all, with its options,
 //! the environment and the configuration.
 //!
-//! Deliberately absent: variables, pipes and local files; the shell outside has those. The
-//! history of a terminal's lines is gone at its end, for lines may hold tickets.
+//! Deliberately absent: variables, pipes, and files of this machine but for tickets; the shell
+//! outside has those. The history of a terminal's lines is gone at its end, for lines may hold
+//! tickets.
 #![forbid(unsafe_code)]
 
 mod builtin;
@@ -55,7 +56,7 @@ use session::Session;
 
 /// Exit code: everything was done.
 pub const OK: i32 = 0;
-/// Exit code: the hive refused.
+/// Exit code: the hive refused, or did what it was to refuse.
 pub const REFUSED: i32 = 1;
 /// Exit code: wrong usage, no link to the hive, or nowhere to write.
 pub const FAILED: i32 = 2;

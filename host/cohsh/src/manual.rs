@@ -19,7 +19,7 @@ cohsh echo TEXT '>' PATH, or leave it out: cohsh echo TEXT /PATH.";
 /// Exit codes.
 const CODES: [(&str, &str); 3] = [
     ("0", "Everything was done."),
-    ("1", "The hive refused, or a ticket is not valid."),
+    ("1", "The hive refused, did what it was to refuse, or a ticket is not valid."),
     ("2", "Wrong usage, no link to the hive, or nowhere to write."),
 ];
 

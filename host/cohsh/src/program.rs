@@ -20,8 +20,8 @@ const ABOUT: &str =
 /// The rest.
 const LONG_ABOUT: &str = "\
 Without a command it reads lines: with a prompt from a terminal, as a script from anything else, \
-which stops at the first line that fails. Exit code 0: done; 1: the hive refused; 2: wrong usage, \
-or no link to the hive.";
+which stops at the first line that fails. Exit code 0: done; 1: the hive refused, or did what it \
+was to refuse; 2: wrong usage, or no link to the hive.";
 
 /// What stands before a command.
 #[derive(Debug, clap::Args)]

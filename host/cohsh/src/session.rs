@@ -1,9 +1,11 @@
 //! The connection of a run: made when it is needed, made anew when it broke.
 
+use std::path::Path;
 use std::time::Duration;
 
 use client::{Client, Entry, Who};
-use ticket::Role;
+use serde_json::json;
+use ticket::{Role, TicketId, parse_attach, read_unchecked};
 
 use crate::command::Command;
 use crate::explain::{self, Verdict};
@@ -11,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::stream::{Interruptible, Interrupts, Stream};
 use crate::whoami::{self, Identity};
-use crate::{Options, control, files, help, output, tail, workers};
+use crate::{Options, REFUSED, control, files, help, output, tail, workers};
 
 /// A connection to a hive.
 pub(crate) type Hive = Client<Interruptible>;
@@ -55,16 +57,18 @@ impl<'a> Session<'a> {
                 hive.stream_mut().set_patience(patience);
                 hive
             }
-            None => {
-                let stream = (self.connect)().map_err(|error| Failure::no_link(&error))?;
-                let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
-                    .map_err(|error| Failure::no_link(&error.into()))?;
-                stream.set_patience(patience);
-                Client::attach(stream, &self.who)
-                    .map_err(|error| explain::attach(Failure::attach(error), &self.who))?
-            }
+            None => self.connect(&self.who, patience)?,
         };
         Ok(self.hive.insert(hive))
+    }
+
+    /// A new connection, which `who` is attached on.
+    fn connect(&self, who: &Who, patience: Option<Duration>) -> Result<Hive> {
+        let stream = (self.connect)().map_err(|error| Failure::no_link(&error))?;
+        let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
+            .map_err(|error| Failure::no_link(&error.into()))?;
+        stream.set_patience(patience);
+        Client::attach(stream, who).map_err(|error| explain::attach(Failure::attach(error), who))
     }
 
     /// Has `work` work with the hive.
@@ -85,11 +89,34 @@ impl<'a> Session<'a> {
         match command {
             Command::Nothing | Command::Exit => Ok(()),
             Command::Help { topic } => self.help(topic.as_deref(), output),
+            Command::Attach { file } => self.attach(file, output),
+            Command::Refused { command, text } => match self.execute(command, output) {
+                Ok(()) => Err(Failure::not_refused(text)),
+                Err(failure) if failure.code() == REFUSED => output.refusal(&failure),
+                Err(failure) => Err(failure),
+            },
             _ => {
                 let done = self.with_hive(None, |hive| execute(hive, command, output));
                 done.map_err(|failure| self.explain(failure, command))
             }
         }
+    }
+
+    /// Attaches with the ticket in `file`, to the same tree. Only then the old session ends.
+    fn attach(&mut self, file: &str, output: &mut Output) -> Result<()> {
+        let old = parse_attach(&self.who.uname, &self.who.aname);
+        let aname = crate::ticket::attach_name(Path::new(file), old.path)?;
+        let who = Who { uname: old.name.to_owned(), aname };
+        self.hive = Some(self.connect(&who, None)?);
+        self.who = who;
+        if !output.is_json() {
+            return output.text("ok\n");
+        }
+        // The hive has taken it, so what it claims is true.
+        let ticket = parse_attach(&self.who.uname, &self.who.aname).ticket.unwrap_or_default();
+        let role = read_unchecked(ticket).ok().map(|claims| claims.role.name());
+        let ticket = TicketId::of(ticket).map(|id| id.to_string());
+        output.object(&json!({ "file": file, "ticket": ticket, "role": role }))
     }
 
     /// What is behind a failure. A session that has ended is forgotten.
@@ -148,6 +175,8 @@ fn execute(hive: &mut Hive, command: &Command, output: &mut Output) -> Result<()
         Command::WhoAmI => whoami::show(hive, output),
         Command::Workers => workers::list(hive, output),
         Command::Order(order) => control::run(hive, order, output),
+        // They are the session's.
+        Command::Attach { .. } | Command::Refused { .. } => Ok(()),
         Command::Nothing | Command::Help { .. } | Command::Exit => Ok(()),
     }
 }

@@ -218,9 +218,11 @@ pub(crate) fn attach_name(file: &Path, path: &str) -> Result<String> {
     if !path.is_empty() && !path.starts_with('/') {
         return Err(Failure::usage("with a ticket the tree's name begins with a slash: add one"));
     }
-    let bytes = private::read(file, MAX_TICKET + LINE_END);
-    let ticket = read_ticket(bytes).map_err(|failure| failure.at(&file.display().to_string()))?;
-    Ok(ticket + path)
+    let bytes = private::read(file, MAX_TICKET + LINE_END)?;
+    // No hive has refused anything: the file is the wrong one.
+    let wrong = |failure: Failure| Failure::usage(failure.to_string());
+    let ticket = read_ticket(Ok(bytes)).map_err(wrong);
+    Ok(ticket.map_err(|failure| failure.at(&file.display().to_string()))? + path)
 }
 
 fn key(secret_file: &Path) -> Result<Key> {

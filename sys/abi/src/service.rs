@@ -183,4 +183,32 @@ mod tests {
         // What the kernel answers where there is no capability.
         assert_eq!(Status::from_label(2), Status::Invalid);
     }
+
+    /// The first two cells of each row of a table of docs/INTERFACES.md, without title.
+    fn rows(name: &str) -> std::vec::Vec<[std::string::String; 2]> {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/INTERFACES.md");
+        let text = std::fs::read_to_string(document).expect("docs/INTERFACES.md");
+        let (_, behind) = text.split_once(&std::format!("<!-- {name} -->\n")).expect(name);
+        let (table, _) = behind.split_once("<!-- end of ").expect(name);
+        let cells = |line: &str| {
+            let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().into());
+            [cells.next().expect("a label"), cells.next().expect("a name")]
+        };
+        table.lines().skip(2).map(cells).collect()
+    }
+
+    #[test]
+    fn the_document_has_every_operation_and_status() {
+        let operations = Operation::ALL
+            .map(|operation| [std::format!("{}", operation as u64), std::format!("{operation:?}")]);
+        assert_eq!(rows("operations"), operations);
+        let statuses = rows("statuses").into_iter().map(|[label, what]| {
+            let label = label.strip_prefix("0x").expect("a hexadecimal label");
+            let status = Status::from_label(u64::from_str_radix(label, 16).expect("a number"));
+            let name = what.split(':').next().expect("a name");
+            assert_eq!(std::format!("{status:?}"), name);
+            status as u64
+        });
+        assert!(statuses.eq(Status::Ok as u64..=Status::NoMemory as u64));
+    }
 }

@@ -8,7 +8,7 @@ use manifest::Capabilities;
 use sel4::fault::Fault;
 use sel4::message::MAX_WORDS;
 use sel4::syscall::{self, Message};
-use supervisor::Refusal;
+use supervisor::{MILLISECOND, Refusal};
 
 use crate::hardware::Watch;
 use crate::root::Root;
@@ -17,7 +17,13 @@ use crate::workers;
 /// Ticks that are printed one by one when several are due at once.
 const MAX_CATCH_UP: u64 = 3;
 
+/// Least time between two interrupts of the timer, in nanoseconds. Whoever is due in between is
+/// served at the second: each interrupt costs everybody two changes of address space, and many
+/// workers with short periods would leave time for nothing else.
+const LEAST_REST: u64 = MILLISECOND;
+
 /// What a caller gets.
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and one exists at a time")]
 pub(crate) enum Answer {
     /// Nothing: it is gone, or it waits for ever.
     None,
@@ -72,6 +78,7 @@ impl Root {
         timer::disarm();
         self.timer.acknowledge().expect("the timer's interrupt is this task's");
         let now = timer::now();
+        self.rested = now.saturating_add(LEAST_REST);
         while let Some(index) = self.supervisor.expired(now) {
             let name = self.system.components[index].name.clone();
             self.note(format_args!("killed: component={name} reason=ttl"));

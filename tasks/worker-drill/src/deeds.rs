@@ -41,7 +41,7 @@ pub fn run(_argument: u64) -> u64 {
         4 => garbage(frames),
         5 => never_listen(frames),
         6 => trespass(frames, &birth),
-        7 => return 7,
+        7 => 7,
         8 => idle(),
         9 => forge(frames, &birth),
         10 => boast(frames, &birth),

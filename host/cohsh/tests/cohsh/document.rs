@@ -100,7 +100,10 @@ fn the_documents_examples_work() {
     let scripts = scripts(&text);
     let entries = commands(&Hive::new());
     for script in &scripts {
-        let (code, _, err) = Hive::new().piped(script);
+        let hive = Hive::new();
+        hive.private("forged.ticket", &crate::hive::forged());
+        hive.ticket_file("observer.ticket", &crate::hive::claims(ticket::Role::Observer));
+        let (code, _, err) = hive.piped(script);
         // That what is followed is gone is told.
         let err = err.lines().filter(|line| !line.contains(": is gone: ")).collect::<Vec<_>>();
         assert_eq!((code, &*err), (0, &[][..]), "{script}");
@@ -166,6 +169,10 @@ const SAMPLES: &[Sample<'_>] = &[
     ("log", &["log"], 0),
     ("echo", &["echo", "x", "/log/queen.log"], 0),
     ("whoami", &["whoami"], 0),
+    ("attach", &["attach", "queen.ticket"], 0),
+    ("refused", &["refused", "kill", "worker-99"], 0),
+    ("refused", &["refused", "cat", "/nope"], 0),
+    ("error", &["refused", "bogus"], 2),
     ("spawn heartbeat", &["spawn", "heartbeat", "--ticks", "3", "--period-ms", "700"], 0),
     ("workers", &["workers"], 0),
     ("tail", &["tail", "-f", "/worker/worker-1/telemetry"], 0),

@@ -28,7 +28,7 @@ fn commands(hive: &Hive) -> Vec<(String, Vec<String>)> {
         commands.push((format!("ticket {command}"), lines.flat_map(options).collect()));
     }
     let all = commands.iter().map(|(_, options)| options.len()).sum::<usize>();
-    assert_eq!((commands.len(), all), (22, 27), "{commands:?}");
+    assert_eq!((commands.len(), all), (24, 27), "{commands:?}");
     commands
 }
 
@@ -99,10 +99,11 @@ fn bash_completes_what_the_tables_have() {
     let hive = Hive::new();
     for (line, all) in [
         ("cohsh who", &["whoami"][..]),
-        ("cohsh re", &["revoke"]),
+        ("cohsh rev", &["revoke"]),
         ("cohsh --ti", &["--ticket-file"]),
         ("cohsh spawn h", &["heartbeat"]),
         ("cohsh spawn heartbeat --t", &["--ticks", "--ttl"]),
+        ("cohsh refused k", &["kill"]),
         ("cohsh tail -", &["-f", "-n", "--help"]),
         ("cohsh --json kill --", &["--help"]),
         ("cohsh completions ", &["--help", "bash", "zsh", "fish"]),

@@ -32,6 +32,12 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("this age")
 }
 
+/// A queen's ticket of another hive's secret.
+pub fn forged() -> String {
+    let other = Key::from_secret(b"the secret of another hive").expect("a secret");
+    other.mint(&claims(Role::Queen)).expect("it fits").as_str().to_owned()
+}
+
 /// What somebody of this role may be for an hour.
 pub fn claims(role: Role) -> Claims {
     let mut claims = Claims::new(role, now_ms());
@@ -139,9 +145,10 @@ impl Hive {
         program
     }
 
-    /// The program, told where this hive is, with a queen's ticket.
+    /// The program, told where this hive is, with a queen's ticket, in this hive's folder.
     pub fn program(&self) -> Command {
         let mut program = Self::bare();
+        program.current_dir(&self.folder);
         program.env("COHSH_TICKET_FILE", self.path("queen.ticket"));
         program.arg("--socket").arg(self.socket());
         program

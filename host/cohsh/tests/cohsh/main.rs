@@ -1,11 +1,13 @@
 //! The program `cohsh` against the simulator.
 
+mod attach;
 mod config;
 mod control;
 mod document;
 mod generated;
 mod hive;
 mod program;
+mod refused;
 mod roles;
 mod ticket;
 mod workers;

@@ -50,6 +50,7 @@ fn everybody_is_told_who_it_is() {
 /// A line that a command of this name is used by, where that does not end the worker.
 fn sample(name: &str, role: Role) -> &'static str {
     match name {
+        "attach" => "attach own.ticket",
         "cat" => "cat /proc/boot",
         "echo" if role.is_worker() => "echo hello > /worker/self/telemetry",
         "echo" => "echo hello > /log/queen.log",
@@ -57,6 +58,7 @@ fn sample(name: &str, role: Role) -> &'static str {
         "help" => "help",
         "log" => "log",
         "ls" => "ls /",
+        "refused" => "refused cat /nope",
         "stat" => "stat /log/queen.log",
         "tail" => "tail /log/queen.log",
         "whoami" => "whoami",
@@ -81,6 +83,7 @@ fn help_shows_each_role_what_it_may_use() {
         let entries: Vec<Value> =
             all.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let text = hive.ok(&["--ticket-file", file, "help"]);
+        std::fs::copy(file, hive.path("own.ticket")).expect("a copy, of the same mode");
         let mut checked = 0;
         for entry in &entries {
             let name = entry["command"].as_str().expect("a name");
@@ -94,7 +97,7 @@ fn help_shows_each_role_what_it_may_use() {
             assert_eq!(!err.contains("(Permission)"), usable, "{role} {name}: {code} {err}");
             checked += 1;
         }
-        assert_eq!(checked, 17);
+        assert_eq!(checked, 19);
         let follow = text.contains("tail [-f]");
         let (_, _, err) = hive.run(&["--ticket-file", file, "tail", "-f", "/nope"]);
         assert_eq!(!err.contains("/proc/events: permission denied"), follow, "{role}: {err}");
@@ -125,7 +128,7 @@ fn help_without_a_hive_is_all_of_it() {
     assert!(page.contains("spawn gpu GPU --mem-mb N") && page.contains("spawn heartbeat ["));
     assert!(page.contains("For sessions with a ticket of: queen."), "{page}");
     let (code, _, err) = hive.run(&["help", "spawn", "bogus"]);
-    assert!(code == 2 && err.contains("`spawn bogus` is no command; there are cat, "), "{err}");
+    assert!(code == 2 && err.contains("`spawn bogus` is no command; there are attach, "), "{err}");
 }
 
 #[test]

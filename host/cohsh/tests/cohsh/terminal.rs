@@ -132,6 +132,11 @@ fn tab_completes_a_queens_commands() {
     assert!(log.contains("spawned worker-1 role=heartbeat period_ms=1000 ticks=5 "), "{log}");
     assert!(log.contains("bound /worker to /shadow"), "{log}");
     assert!(terminal.line("kill 7").contains("must be a worker like"));
+    // Files of this machine, and what stands behind `refused`.
+    let folder = hive.path("");
+    let folder = folder.to_str().expect("UTF-8");
+    assert!(terminal.line(&format!("att\t{folder}que\t")).contains("ok\r\n"));
+    assert!(terminal.line("ref\tki\tworker-9").contains("refused: /queen/ctl: kill: no such"));
     // Options and names of commands.
     terminal.types("log -\t\t");
     terminal.until("-f  -n");

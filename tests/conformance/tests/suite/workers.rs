@@ -59,7 +59,7 @@ fn two_workers_from_their_spawn_to_their_ends(hive: &Hive) {
         client.open_at(fid, &telemetry, Mode::READ);
     }
     logged(&mut client, &format!("ended {short} reason=ttl"));
-    assert_eq!(names(&mut client), [long.clone()]);
+    assert_eq!(names(&mut client), std::slice::from_ref(&long));
     client.refuses(&Request::Read { fid: Fid(1), offset: 0, count: 9 }, r::CLOSED);
     client.append(CONTROL, &format!("{{\"kill\":\"{long}\"}}\n"));
     logged(&mut client, &format!("ended {long} reason=killed"));

@@ -48,7 +48,7 @@ impl Records {
         };
         let broken = || anyhow!("results: {} is broken: remove it", path.display());
         let (line, status) = text.split_once('\n').ok_or_else(broken)?;
-        if line != job.to_string() {
+        if Job::parse(line.as_bytes()).map_err(|_| broken())? != *job {
             bail!("job: names a job that asked for something else: choose another id");
         }
         let status = status.strip_suffix('\n').ok_or_else(broken)?;

@@ -97,8 +97,7 @@ fn open(
     device.on_uncaptured_error(Arc::new(|error| eprintln!("gpu-bridge: wgpu: {error}")));
     let buffer = u64::from(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);
     let largest = u32::try_from(limits.max_buffer_size >> 20).unwrap_or(u32::MAX);
-    let (most, _) = (gpu::limits::MEM_MB.1, ());
-    let memory_mb = memory_mb.unwrap_or(largest).min(u32::try_from(most).unwrap_or(u32::MAX));
+    let memory_mb = memory_mb.unwrap_or(largest);
     let some = |text: String| (!text.is_empty()).then_some(text);
     let guess =
         if about.device_type == wgpu::DeviceType::Cpu { 100_000_000 } else { 100_000_000_000 };
@@ -199,9 +198,19 @@ impl Opened {
             source: wgpu::ShaderSource::Wgsl(work.source.into()),
         });
         let [x, y, _] = work.shape.block().map(f64::from);
+        // Given, not derived: a source need not use every one of them.
+        let read_only = wgpu::BufferBindingType::Storage { read_only: true };
+        let written = wgpu::BufferBindingType::Storage { read_only: false };
+        let layout =
+            bind_layout(device, [read_only, read_only, written, wgpu::BufferBindingType::Uniform]);
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: None,
-            layout: None,
+            layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(work.kernel.name()),
             compilation_options: wgpu::PipelineCompilationOptions {
@@ -235,7 +244,7 @@ impl Opened {
             .collect();
         let bindings = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
-            layout: &pipeline.get_bind_group_layout(0),
+            layout: &layout,
             entries: &entries,
         });
         OnDevice { pipeline, bindings, part, output, back }
@@ -298,6 +307,26 @@ impl Opened {
         let range = there.back.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
         Ok(range.to_vec())
     }
+}
+
+/// Buffers in the order of their bindings.
+fn bind_layout(
+    device: &wgpu::Device,
+    kinds: [wgpu::BufferBindingType; 4],
+) -> wgpu::BindGroupLayout {
+    let entries: Vec<_> = (0..)
+        .zip(kinds)
+        .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        })
+        .collect();
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: None,
+        entries: &entries,
+    })
 }
 
 /// A text of many lines as one.

@@ -139,7 +139,7 @@ pub fn run_control(iterations: u64, seed: u64) -> Result<ControlSummary, Finding
 }
 
 /// A line with a few changes: bytes, and pieces of other lines from sign to sign.
-fn mutated(random: &mut Random, lines: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn mutated(random: &mut Random, lines: &[Vec<u8>]) -> Vec<u8> {
     let mut line = lines[random.below(lines.len())].clone();
     for _ in 0..random.below(4) {
         let at = random.below(line.len() + 1);

@@ -11,6 +11,8 @@ pub enum Corpus {
     Session,
     /// Attaches and claims, for the target `ticket`.
     Ticket,
+    /// Lines of a GPU's files, for the target `gpu_job`.
+    GpuJob,
 }
 
 /// An input of the corpus.
@@ -28,6 +30,7 @@ pub fn corpus_dir(of: Corpus) -> PathBuf {
     let name = match of {
         Corpus::Session => "session",
         Corpus::Ticket => "ticket",
+        Corpus::GpuJob => "gpu_job",
     };
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)
 }

@@ -1,4 +1,4 @@
-//! Plays mutated sessions, attaches and control lines: `cohesix-fuzz ITERATIONS [SEED]`.
+//! Plays mutated sessions, attaches, control lines and a GPU's lines: `cohesix-fuzz ITERATIONS [SEED]`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let runs = || -> Result<(), fuzz::Finding> {
         println!("{}", fuzz::run(iterations, seed)?);
         println!("{}", fuzz::run_control(iterations, seed)?);
+        println!("{}", fuzz::run_gpu_job(iterations, seed)?);
         Ok(())
     };
     match runs() {

@@ -43,11 +43,11 @@ pub enum Finding {
     Corpus(io::Error),
     /// Something is wrong.
     Panic {
-        /// `decode`, `session`, `hive`, `ticket` or `control`.
+        /// `decode`, `session`, `hive`, `ticket`, `control` or `gpu_job`.
         target: &'static str,
         /// Which iteration, from 0.
         iteration: u64,
-        /// The input: put it into `fuzz/corpus/session/` (`ticket/` or `control/` for those
+        /// The input: put it into `fuzz/corpus/session/` (`ticket/`, `control/` or `gpu_job/` for those
         /// targets) and the tests replay it.
         input: Vec<u8>,
         /// What the panic said.

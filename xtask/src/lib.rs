@@ -5,6 +5,7 @@ pub mod bench;
 pub mod cli;
 mod cpu_time;
 pub mod elfloader;
+pub mod gpu;
 pub mod hive;
 pub mod image;
 pub mod interop;

@@ -1,7 +1,7 @@
 //! `./cohesix test`: every test there is, in order of their cost.
 //!
-//! `quick` is what needs no VM: the repository's rules, the host tests and the scripts' own
-//! tests. Without it the systems of systems/ are built for the chosen kernel and booted by the
+//! `quick` is what needs no VM: the repository's rules, the host tests, for which a Vulkan driver is
+//! set up ([`gpu`]), and the scripts' own tests. Without it the systems of systems/ are built for the chosen kernel and booted by the
 //! tests in tests/boot, tests/conformance and tests/interop; for the last, other people's 9P
 //! clients are set up ([`interop`]).
 
@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use crate::image::{self, BuildOptions};
 use crate::kernel::{DefaultOptions, Kernel, Toolchain, build_default, select};
 use crate::lock::lock_out;
-use crate::{interop, manifest, programs, tidy, vm, workspace};
+use crate::{gpu, interop, manifest, programs, tidy, vm, workspace};
 
 /// Systems that the boot tests boot.
 const SYSTEMS: [&str; 6] = ["qemu-virt", "drills", "churn", "panic", "bench", "worker-drills"];
@@ -54,6 +54,7 @@ pub fn run(options: &Options) -> Result<()> {
     let kernel = select(options.sel4.as_deref(), &DefaultOptions::default())?;
     if options.only.is_none() {
         step("rules", || tidy::run(Some(&kernel.prefix)))?;
+        step("gpu driver", gpu::set_up)?;
         step("host tests", || cargo_test(&["--quiet"], &kernel))?;
         step("scripts", scripts)?;
         step("fuzz", || programs::fuzz(programs::FUZZ_ITERATIONS, 1))?;

@@ -107,7 +107,7 @@ fn crate_roots_need_a_subtitle_and_forbid_unsafe() {
         members::check_root(&core, root, "//! .\n#![allow(unsafe_code)]\n"),
         [
             "core/newc/src/lib.rs:1: the first line is no `//!` subtitle; write one",
-            "core/newc/src/lib.rs: unsafe code belongs in sys, loader, tasks; \
+            "core/newc/src/lib.rs: unsafe code belongs in sys, loader, tasks, host/gpu-cuda; \
              write `#![forbid(unsafe_code)]`",
         ]
     );
@@ -149,6 +149,7 @@ fn metadata_gives_roots_and_edges() {
     assert!(ping.runs_in_vm());
     assert!(!member("sys/sel4-abigen", &[]).runs_in_vm());
     assert!(!member("core/newc", &[]).runs_in_vm());
+    assert!(!member("host/gpu-cuda", &[]).runs_in_vm());
     assert!(members::parse(b"{}", Path::new("/r")).is_err());
 }
 

@@ -1,0 +1,210 @@
+//! Bundles: a folder with what a job reads, each file with its SHA-256 in one list.
+//!
+//! The list is [`LIST`], as sha256sum(1) writes and checks it; a job names the list's own hash
+//! (`bytes_hash`), and so every byte of the bundle. A file is read once, and what was hashed is what
+//! is used.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use gpu::{FileName, Hash, Kernel};
+use sha2::{Digest as _, Sha256};
+
+/// The list of a bundle's files, in its folder.
+pub const LIST: &str = "SHA256SUMS";
+/// Most bytes of the list.
+const MAX_LIST: u64 = 16 << 10;
+/// Most bytes of a kernel's source.
+pub(crate) const MAX_SOURCE: u64 = 256 << 10;
+
+/// The SHA-256 of these bytes.
+pub(crate) fn hash_of(bytes: &[u8]) -> Hash {
+    Hash(Sha256::digest(bytes).into())
+}
+
+/// A file that is to be kept, and how long it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Size {
+    /// Exactly so many bytes.
+    Exactly(u64),
+    /// So many at most.
+    AtMost(u64),
+}
+
+/// Checks every file of the bundle in `folder` against its list, and the list against `listed`.
+/// Returns the files in `keep`; one that the list does not have is an error.
+///
+/// # Errors
+/// The first thing that is wrong; the text begins with the field of the job that it concerns.
+pub(crate) fn open(
+    folder: &Path,
+    listed: Hash,
+    keep: &[(&str, Size)],
+) -> Result<HashMap<String, Vec<u8>>> {
+    let list = read(folder, LIST, Size::AtMost(MAX_LIST)).context("bytes_hash")?;
+    let found = hash_of(&list);
+    ensure!(found == listed, "bytes_hash: the bundle's {LIST} has another: {}", found.hex());
+    let list = entries(&list).context("bytes_hash")?;
+    let mut kept = HashMap::new();
+    for (name, wanted) in &list {
+        let found = match keep.iter().find(|(kept, _)| kept == name) {
+            Some((_, size)) => {
+                let bytes = read(folder, name, *size).context("inputs")?;
+                let found = hash_of(&bytes);
+                kept.insert(name.clone(), bytes);
+                found
+            }
+            None => hash_file(&folder.join(name)).with_context(|| format!("bundle: {name}"))?,
+        };
+        ensure!(
+            found == *wanted,
+            "bundle: {name} is not what {LIST} says: its SHA-256 is {}",
+            found.hex()
+        );
+    }
+    for (name, _) in keep {
+        ensure!(kept.contains_key(*name), "inputs: {name} is not in the bundle's {LIST}");
+    }
+    Ok(kept)
+}
+
+/// The names and hashes of a list.
+fn entries(list: &[u8]) -> Result<Vec<(String, Hash)>> {
+    let list = str::from_utf8(list).ok().filter(|list| list.ends_with('\n'));
+    let Some(list) = list else { bail!("{LIST} is no text of whole lines") };
+    let mut entries: Vec<(String, Hash)> = Vec::new();
+    for line in list.lines() {
+        // A star marks a file that was read as binary, which is all the same here.
+        let parts = line.split_once("  ").or_else(|| line.split_once(" *"));
+        let entry = parts.and_then(|(hash, name)| Some((FileName::of(name)?, Hash::of_hex(hash)?)));
+        let Some((name, hash)) = entry else {
+            bail!("{LIST}: each line must be 64 digits of 0-9 a-f, two blanks, and a file's name")
+        };
+        let name = name.as_str().to_owned();
+        ensure!(entries.iter().all(|(other, _)| *other != name), "{LIST}: {name} stands twice");
+        entries.push((name, hash));
+    }
+    Ok(entries)
+}
+
+/// A file that is there itself: nothing that waits, and nothing elsewhere.
+fn open_file(path: &Path) -> Result<File> {
+    let there = fs::symlink_metadata(path).context("cannot be read")?;
+    ensure!(there.is_file(), "is no plain file");
+    File::open(path).context("cannot be read")
+}
+
+fn read(folder: &Path, name: &str, size: Size) -> Result<Vec<u8>> {
+    let file = open_file(&folder.join(name)).with_context(|| name.to_owned())?;
+    let most = match size {
+        Size::Exactly(bytes) | Size::AtMost(bytes) => bytes,
+    };
+    let mut bytes = Vec::new();
+    let behind = most.saturating_add(1);
+    file.take(behind).read_to_end(&mut bytes).with_context(|| format!("{name} cannot be read"))?;
+    let length = bytes.len() as u64;
+    match size {
+        Size::Exactly(wanted) if length != wanted => {
+            let got = fs::metadata(folder.join(name)).map_or(length, |there| there.len());
+            bail!("{name} has {got} bytes instead of {wanted}")
+        }
+        Size::AtMost(most) if length > most => bail!("{name} is longer than {most} bytes"),
+        _ => Ok(bytes),
+    }
+}
+
+fn hash_file(path: &Path) -> Result<Hash> {
+    let mut file = open_file(path)?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut piece).context("cannot be read")? {
+            0 => return Ok(Hash(hasher.finalize().into())),
+            length => hasher.update(&piece[..length]),
+        }
+    }
+}
+
+/// The kernels' sources that are built in, as they stand in a bundle.
+pub(crate) const SOURCES: [(&str, &str); 4] = [
+    ("vadd.wgsl", include_str!("../kernels/vadd.wgsl")),
+    ("matmul.wgsl", include_str!("../kernels/matmul.wgsl")),
+    ("vadd.cu", include_str!("../kernels/vadd.cu")),
+    ("matmul.cu", include_str!("../kernels/matmul.cu")),
+];
+
+/// Makes the bundle `folder`, which must not be there yet: inputs `a.f32` and `b.f32` of values
+/// from -1 to 1 that follow from `seed`, the kernel's sources that are built in, and the list.
+/// Returns the list's hash.
+///
+/// # Errors
+/// It cannot be written; nothing is left of it then.
+pub fn stage(folder: &Path, kernel: Kernel, seed: u64) -> Result<Hash> {
+    let shown = folder.display();
+    ensure!(!folder.exists(), "{shown} is there already: name a new folder");
+    let mut name = folder.file_name().context("name a folder")?.to_owned();
+    name.push(".new");
+    let unfinished = folder.with_file_name(name);
+    let made = fs::create_dir(&unfinished)
+        .with_context(|| format!("cannot make {}", unfinished.display()))
+        .and_then(|()| fill(&unfinished, kernel, seed))
+        .and_then(|hash| {
+            fs::rename(&unfinished, folder).with_context(|| format!("cannot make {shown}"))?;
+            Ok(hash)
+        });
+    if made.is_err() {
+        // What made it fail is the error to show.
+        let _ = fs::remove_dir_all(&unfinished);
+    }
+    made
+}
+
+fn fill(folder: &Path, kernel: Kernel, seed: u64) -> Result<Hash> {
+    let mut list = String::new();
+    let mut random = Random(seed);
+    for (name, values) in ["a.f32", "b.f32"].into_iter().zip(kernel.inputs()) {
+        let bytes: Vec<u8> = (0..values).flat_map(|_| random.value().to_le_bytes()).collect();
+        add(folder, name, &bytes, &mut list)?;
+    }
+    for (name, source) in SOURCES {
+        if name.split('.').next() == Some(kernel.name()) {
+            add(folder, name, source.as_bytes(), &mut list)?;
+        }
+    }
+    write(&folder.join(LIST), list.as_bytes())?;
+    Ok(hash_of(list.as_bytes()))
+}
+
+fn add(folder: &Path, name: &str, bytes: &[u8], list: &mut String) -> Result<()> {
+    write(&folder.join(name), bytes)?;
+    writeln!(list, "{}  {name}", hash_of(bytes).hex()).context("a line")
+}
+
+/// Writes a new file, and has it on the disk.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = File::create_new(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same values on every machine.
+struct Random(u64);
+
+impl Random {
+    /// From -1 to 1, in steps of 2^-23.
+    fn value(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed >> 40) as f32 / 8_388_608.0 - 1.0
+    }
+}

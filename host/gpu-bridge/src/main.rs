@@ -1,0 +1,221 @@
+//! `gpu-bridge`: the bridge to the host's GPUs, as a program.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gpu::{Job, Kernel, Shape, State};
+use gpu_bridge::{Cancel, Choice, Executor, Grant, Order, choose, stage};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// A job that is not OK.
+const NOT_OK: u8 = 1;
+/// Wrong usage, or nothing to compute with.
+const FAILED: u8 = 2;
+
+/// The bridge to the host's GPUs
+///
+/// Exit code 0: done, the job is OK; 1: the job is ERR, refused included; 2: wrong usage, or
+/// nothing to compute with.
+#[derive(Debug, Parser)]
+#[command(name = "gpu-bridge", version)]
+struct Arguments {
+    #[command(flatten)]
+    devices: Devices,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Devices {
+    /// What computes; auto: nvml, else wgpu, never mock
+    #[arg(long, value_enum, default_value_t = Named::Auto, global = true)]
+    backend: Named,
+    /// The same as --backend mock: no GPU, the CPU computes
+    #[arg(long, conflicts_with = "backend", global = true)]
+    mock: bool,
+    /// Memory of each device that can be leased, in MiB [default: what the backend finds]
+    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    memory_mb: Option<u32>,
+    /// Jobs that a device runs side by side
+    #[arg(long, value_name = "N", default_value_t = 4, global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    streams: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Named {
+    Auto,
+    Nvml,
+    Wgpu,
+    Mock,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the devices, a JSON object a line
+    List,
+    /// Run the job that is the line in FILE, and print its status lines
+    RunJob(RunJob),
+    /// Make a bundle with inputs at random, and print a job's line for it
+    Stage(Stage),
+}
+
+#[derive(Debug, Args)]
+struct RunJob {
+    /// The job's line
+    file: PathBuf,
+    /// The folder with what it reads
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// Where results go, and what is known of jobs that ended
+    #[arg(long, value_name = "DIR")]
+    results: PathBuf,
+    /// On which device [default: the first]
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// Memory that it may use, in MiB [default: the device's]
+    #[arg(long, value_name = "N")]
+    mem_mb: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct Stage {
+    /// The folder, which is made
+    folder: PathBuf,
+    /// The job's name
+    #[arg(long, value_name = "ID", default_value = "jid-1")]
+    job: String,
+    /// What the inputs follow from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How long the job may run
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    timeout_ms: u32,
+    #[command(subcommand)]
+    kernel: Sizes,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Sizes {
+    /// out = a + b, vectors of N values
+    Vadd {
+        /// Values
+        #[arg(long)]
+        n: u32,
+        /// Threads of a block
+        #[arg(long, default_value_t = 256)]
+        block: u32,
+    },
+    /// out = a b, M by N, from M by K and K by N
+    Matmul {
+        /// Rows
+        #[arg(long)]
+        m: u32,
+        /// Columns
+        #[arg(long)]
+        n: u32,
+        /// What is summed up over
+        #[arg(long)]
+        k: u32,
+        /// Threads of a block in both directions
+        #[arg(long, default_value_t = 16)]
+        block: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    let Arguments { devices, command } = Arguments::parse();
+    let code = match command {
+        Command::List => list(&devices),
+        Command::RunJob(arguments) => run_job(&devices, &arguments),
+        Command::Stage(arguments) => make_bundle(&arguments),
+    };
+    code.unwrap_or_else(|error| {
+        eprintln!("gpu-bridge: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}
+
+fn open(devices: &Devices) -> Result<Box<dyn gpu_bridge::Backend>> {
+    let Devices { backend, mock, memory_mb, streams } = *devices;
+    let choice = match backend {
+        _ if mock => Choice::Only(gpu::Backend::Mock),
+        Named::Auto => Choice::Auto,
+        Named::Nvml => Choice::Only(gpu::Backend::Nvml),
+        Named::Wgpu => Choice::Only(gpu::Backend::Wgpu),
+        Named::Mock => Choice::Only(gpu::Backend::Mock),
+    };
+    choose(choice, Grant { memory_mb, streams })
+}
+
+fn list(devices: &Devices) -> Result<ExitCode> {
+    for device in open(devices)?.devices() {
+        println!("{}", device.to_json());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_job(devices: &Devices, arguments: &RunJob) -> Result<ExitCode> {
+    let shown = arguments.file.display();
+    let text = std::fs::read_to_string(&arguments.file)
+        .with_context(|| format!("cannot read {shown}: check its path"))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let job = match Job::parse(line.as_bytes()) {
+        Ok(job) => job,
+        Err(refused) => {
+            eprintln!("gpu-bridge: {shown}: {refused}");
+            return Ok(ExitCode::from(NOT_OK));
+        }
+    };
+    let executor = Executor::new(open(devices)?, &arguments.results)?;
+    let all = executor.devices();
+    let device = match &arguments.device {
+        Some(id) => all.iter().find(|device| device.id == *id),
+        None => all.first(),
+    };
+    let device =
+        device.context("--device: there is no such device; `gpu-bridge list` shows them")?;
+    let cancel = Cancel::new();
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
+    let (handle, signalled) = (signals.handle(), cancel.clone());
+    let waits = thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            signalled.cancel("the bridge was told to end");
+        }
+    });
+    let order = Order {
+        device: &device.id,
+        mem_mb: arguments.mem_mb.unwrap_or(device.memory_mb),
+        job: &job,
+        bundle: &arguments.bundle,
+    };
+    let report = executor.run(&order, &cancel, &mut |status| println!("{status}"));
+    handle.close();
+    waits.join().map_err(|_| anyhow!("the thread that waits for signals failed"))?;
+    Ok(if report.state == State::Ok { ExitCode::SUCCESS } else { ExitCode::from(NOT_OK) })
+}
+
+fn make_bundle(arguments: &Stage) -> Result<ExitCode> {
+    let (kernel, block) = match arguments.kernel {
+        Sizes::Vadd { n, block } => (Kernel::Vadd { n }, [block, 1, 1]),
+        Sizes::Matmul { m, n, k, block } => (Kernel::Matmul { m, n, k }, [block, block, 1]),
+    };
+    let name = |name| gpu::FileName::of(name).context("a file's name");
+    let mut job = Job {
+        id: gpu::JobId::of(&arguments.job)
+            .context("--job: letters, digits, - and _, 32 at most")?,
+        kernel,
+        shape: Shape::of(kernel, block).map_err(|refused| anyhow!("{refused}"))?,
+        bytes_hash: gpu::Hash([0; 32]),
+        inputs: [name("a.f32")?, name("b.f32")?],
+        output: name("out.f32")?,
+        timeout_ms: arguments.timeout_ms,
+    };
+    job.bytes_hash = stage(&arguments.folder, kernel, arguments.seed)?;
+    println!("{job}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,204 @@
+//! The second computation: every result is compared with one made here, on the CPU, in f64.
+//!
+//! The bounds hold for every right computation in f32, in whatever order it adds, fused or not,
+//! with subnormal numbers or without; so a right result is never called wrong. u = 2^-24 is f32's
+//! unit roundoff, s = 2^-126 its smallest normal number.
+//!
+//! - `vadd`: |out - (a + b)| <= u |a + b| + 4 s. One correctly rounded addition, what it reads and
+//!   writes flushed to 0 at most.
+//! - `matmul`: |out - sum| <= γ |row of a| |column of b| + 2 k s (1 + x), γ = k u / (1 - k u), where
+//!   |.| is the Euclidean norm and x the largest input. Higham, Accuracy and Stability of Numerical
+//!   Algorithms (2nd ed.), section 3.1, with the Cauchy-Schwarz inequality.
+//!
+//! What is not finite is wrong, among the inputs, too.
+
+use std::fmt;
+use std::num::NonZero;
+use std::thread;
+
+use gpu::Kernel;
+
+use crate::watch::{Cancel, Stopped};
+
+const U: f64 = 1.0 / 16_777_216.0;
+const S: f64 = f32::MIN_POSITIVE as f64;
+
+/// Rows of a result that are computed between two looks at whether to stop.
+const ROWS: usize = 4;
+/// Values of a vector, likewise.
+const VALUES: usize = 1 << 16;
+/// Columns of a result that are summed up side by side: their sums stay in the first cache.
+const COLUMNS: usize = 512;
+
+/// That a result is right: how far it was off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Checked {
+    /// The largest error, as a share of what was allowed there: 1 at most.
+    pub worst: f64,
+}
+
+/// Why it is not.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wrong {
+    /// A value is off by more than is allowed.
+    Off { index: usize, got: f32, wanted: f64, allowed: f64 },
+    /// It has not as many values as it must have.
+    Length { got: usize, wanted: u64 },
+    /// It was told to stop.
+    Stopped(Stopped),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off { index, got, wanted, allowed } => write!(
+                f,
+                "wrong result: value {index} is {got}, the CPU says {wanted:.9e} +- {allowed:.1e}"
+            ),
+            Self::Length { got, wanted } => {
+                write!(f, "wrong result: {got} bytes instead of {wanted}")
+            }
+            Self::Stopped(stopped) => stopped.fmt(f),
+        }
+    }
+}
+
+/// The values that bytes are.
+pub(crate) fn values(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
+}
+
+/// Compares `output` with what `kernel` makes of `inputs`, which are as long as it takes.
+pub(crate) fn check(
+    kernel: Kernel,
+    inputs: [&[u8]; 2],
+    output: &[u8],
+    cancel: &Cancel,
+) -> Result<Checked, Wrong> {
+    let wanted = kernel.output().saturating_mul(4);
+    if u64::try_from(output.len()) != Ok(wanted) {
+        return Err(Wrong::Length { got: output.len(), wanted });
+    }
+    match kernel {
+        Kernel::Vadd { .. } => vadd(inputs, output, cancel),
+        Kernel::Matmul { n, k, .. } => {
+            matmul(inputs, output, (n as usize).max(1), (k as usize).max(1), cancel)
+        }
+    }
+}
+
+/// The larger of the share and that of one more value, if that one is right.
+fn judge(worst: f64, index: usize, got: f32, wanted: f64, allowed: f64) -> Result<f64, Wrong> {
+    let error = (f64::from(got) - wanted).abs();
+    // So that nothing compares with what is no number.
+    if got.is_finite() && error <= allowed {
+        let share = if error > 0.0 { error / allowed } else { 0.0 };
+        return Ok(worst.max(share));
+    }
+    Err(Wrong::Off { index, got, wanted, allowed })
+}
+
+fn go_on(cancel: &Cancel) -> Result<(), Wrong> {
+    match cancel.reason() {
+        Some(why) => Err(Wrong::Stopped(Stopped::Cancelled(why.to_owned()))),
+        None => Ok(()),
+    }
+}
+
+fn vadd([a, b]: [&[u8]; 2], output: &[u8], cancel: &Cancel) -> Result<Checked, Wrong> {
+    let mut worst = 0.0;
+    let all = values(a).zip(values(b)).zip(values(output));
+    for (index, ((a, b), got)) in all.enumerate() {
+        if index % VALUES == 0 {
+            go_on(cancel)?;
+        }
+        let wanted = f64::from(a) + f64::from(b);
+        worst = judge(worst, index, got, wanted, U * wanted.abs() + 4.0 * S)?;
+    }
+    Ok(Checked { worst })
+}
+
+/// The inputs of a product in f64, and what its bound is made of.
+struct Product {
+    a: Vec<f64>,
+    b: Vec<f64>,
+    n: usize,
+    k: usize,
+    columns: Vec<f64>,
+    gamma: f64,
+    floor: f64,
+}
+
+fn matmul(
+    [a, b]: [&[u8]; 2],
+    output: &[u8],
+    n: usize,
+    k: usize,
+    cancel: &Cancel,
+) -> Result<Checked, Wrong> {
+    let wide = |bytes| values(bytes).map(f64::from).collect::<Vec<_>>();
+    let (a, b) = (wide(a), wide(b));
+    let mut columns = vec![0.0; n];
+    for row in b.chunks(n) {
+        columns.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * value);
+    }
+    columns.iter_mut().for_each(|sum| *sum = sum.sqrt());
+    let largest = a.iter().chain(&b).fold(0.0_f64, |most, value| most.max(value.abs()));
+    let gamma = k as f64 * U / (1.0 - k as f64 * U);
+    let floor = 2.0 * k as f64 * S * (1.0 + largest);
+    let product = Product { a, b, n, k, columns, gamma, floor };
+
+    // Rows in as many shares as there are cores.
+    let output: Vec<f32> = values(output).collect();
+    let rows = output.len() / n;
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = rows.div_ceil(cores).max(1);
+    let product = &product;
+    let shares: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = output
+            .chunks(share * n)
+            .enumerate()
+            .map(|(index, output)| scope.spawn(move || product.rows(index * share, output, cancel)))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    shares.into_iter().try_fold(Checked { worst: 0.0 }, |all, share| {
+        Ok(Checked { worst: all.worst.max(share?.worst) })
+    })
+}
+
+impl Product {
+    /// Compares the rows from `first` on.
+    fn rows(&self, first: usize, output: &[f32], cancel: &Cancel) -> Result<Checked, Wrong> {
+        let mut worst = 0.0;
+        let mut sums = [0.0; COLUMNS];
+        for (index, got) in output.chunks(self.n).enumerate() {
+            if index % ROWS == 0 {
+                go_on(cancel)?;
+            }
+            let row = first + index;
+            let a = &self.a[row * self.k..(row + 1) * self.k];
+            let norm = a.iter().map(|value| value * value).sum::<f64>().sqrt();
+            for (block, got) in got.chunks(COLUMNS).enumerate() {
+                let start = block * COLUMNS;
+                let sums = &mut sums[..got.len()];
+                self.sum(a, start, sums);
+                for (place, (got, sum)) in got.iter().zip(sums).enumerate() {
+                    let column = start + place;
+                    let allowed = self.gamma * norm * self.columns[column] + self.floor;
+                    worst = judge(worst, row * self.n + column, *got, *sum, allowed)?;
+                }
+            }
+        }
+        Ok(Checked { worst })
+    }
+
+    /// The row `a` times the columns from `start` on.
+    fn sum(&self, a: &[f64], start: usize, sums: &mut [f64]) {
+        sums.fill(0.0);
+        for (factor, row) in a.iter().zip(self.b.chunks(self.n)) {
+            let row = &row[start..start + sums.len()];
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+        }
+    }
+}

@@ -31,14 +31,14 @@ pub const MAX_GPU_WORKERS: usize = 16;
 /// Bytes of each GPU worker's tasks that are kept.
 pub const TASK_BYTES: usize = 4 << 10;
 /// Bytes of a GPU's status lines that are kept.
-const STATUS_BYTES: usize = 16 << 10;
+pub const STATUS_BYTES: usize = 16 << 10;
 /// Longest order to run a job, with its line end.
 const MAX_ORDER: usize = JOB_LINE_BYTES + ORDER_EXTRA_BYTES + 1;
 /// Longest order to cancel one: the id is 32 bytes at most.
 const MAX_CANCEL: usize = 48;
 /// Bytes of orders that are kept: what the bridge may not have read yet is an order to run each
 /// job that it has, and one to cancel it.
-const ORDER_BYTES: usize = MAX_JOBS * (MAX_ORDER + MAX_CANCEL);
+pub const ORDER_BYTES: usize = MAX_JOBS * (MAX_ORDER + MAX_CANCEL);
 
 /// A job's line, as it waits.
 pub type JobLine = String<JOB_LINE_BYTES>;

@@ -36,18 +36,6 @@ impl Slots {
         self.free
     }
 
-    fn is_used(&self, index: usize) -> bool {
-        self.used[index / 64] >> (index % 64) & 1 != 0
-    }
-
-    fn mark(&mut self, start: usize, count: usize, used: bool) {
-        for index in start..start + count {
-            assert_ne!(self.is_used(index), used, "slot {} was handed out or back twice", index);
-            self.used[index / 64] ^= 1 << (index % 64);
-        }
-        self.free = if used { self.free - count } else { self.free + count };
-    }
-
     /// The first slot from `index` on that is used, or is not; the end of the book where none is.
     fn next(&self, index: usize, used: bool) -> usize {
         let mut word = index / 64;
@@ -61,6 +49,16 @@ impl Slots {
             (word, below) = (word + 1, !0);
         }
         self.count
+    }
+
+    fn mark(&mut self, start: usize, count: usize, used: bool) {
+        for index in start..start + count {
+            let (word, bit) = (index / 64, 1 << (index % 64));
+            let was = self.used[word] & bit != 0;
+            assert_ne!(was, used, "slot {} was handed out or back twice", index);
+            self.used[word] ^= bit;
+        }
+        self.free = if used { self.free - count } else { self.free + count };
     }
 
     /// The lowest run of `count` free slots.

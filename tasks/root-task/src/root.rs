@@ -53,11 +53,6 @@ pub struct Root {
     pub(crate) ids: [ProcessId; PROCESSES],
 }
 
-/// Least time between two interrupts of the timer, in nanoseconds. Whoever is due in between is
-/// served at the second: each interrupt costs everybody two changes of address space, and many
-/// workers with short periods would leave time for nothing else.
-const LEAST_REST: u64 = MILLISECOND;
-
 /// Most processes.
 pub(crate) const PROCESSES: usize = abi::workers::FIRST_INDEX as usize + MAX_WORKERS;
 const _: () = assert!(abi::workers::FIRST_INDEX as usize == MAX_COMPONENTS);
@@ -290,12 +285,6 @@ impl Root {
     pub(crate) fn instruction(&self, index: usize, address: u64) -> Option<u32> {
         let file = self.archive.file(&self.system.components.get(index)?.image);
         Image::parse(file).ok()?.instruction(address)
-    }
-
-    /// Sets the timer to whatever comes next after an interrupt at `now`.
-    pub(crate) fn rest(&mut self, now: u64) {
-        self.rested = now.saturating_add(LEAST_REST);
-        self.arm();
     }
 
     /// Sets the timer to whatever comes next.

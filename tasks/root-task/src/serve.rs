@@ -8,7 +8,7 @@ use manifest::Capabilities;
 use sel4::fault::Fault;
 use sel4::message::MAX_WORDS;
 use sel4::syscall::Message;
-use supervisor::Refusal;
+use supervisor::{MILLISECOND, Refusal};
 
 use crate::hardware::Watch;
 use crate::root::Root;
@@ -16,6 +16,11 @@ use crate::workers;
 
 /// Ticks that are printed one by one when several are due at once.
 const MAX_CATCH_UP: u64 = 3;
+
+/// Least time between two interrupts of the timer, in nanoseconds. Whoever is due in between is
+/// served at the second: each interrupt costs everybody two changes of address space, and many
+/// workers with short periods would leave time for nothing else.
+const LEAST_REST: u64 = MILLISECOND;
 
 /// What a caller gets.
 pub(crate) enum Answer {
@@ -72,6 +77,7 @@ impl Root {
         timer::disarm();
         self.timer.acknowledge().expect("the timer's interrupt is this task's");
         let now = timer::now();
+        self.rested = now.saturating_add(LEAST_REST);
         while let Some(index) = self.supervisor.expired(now) {
             println!("killed: component={} reason=ttl", self.system.components[index].name);
             self.reap(index);
@@ -86,7 +92,7 @@ impl Root {
                 println!("tick {tick}");
             }
         }
-        self.rest(now);
+        self.arm();
     }
 
     fn on_fault(&mut self, id: ProcessId, message: &Message) {

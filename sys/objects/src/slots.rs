@@ -36,6 +36,17 @@ impl Slots {
         self.free
     }
 
+    /// How many slots the kernel has otherwise than the book: filled ones that are free here, and
+    /// empty ones that are handed out. `is_filled` asks the kernel; `None` where it does not tell.
+    pub fn differences(&self, is_filled: impl Fn(u64) -> Option<bool>) -> Option<u64> {
+        let mut differences = 0;
+        for index in 0..self.count {
+            let filled = is_filled(self.base + index as u64)?;
+            differences += u64::from(filled != (self.next(index, true) == index));
+        }
+        Some(differences)
+    }
+
     /// The first slot from `index` on that is used, or is not; the end of the book where none is.
     fn next(&self, index: usize, used: bool) -> usize {
         let mut word = index / 64;
@@ -110,6 +121,17 @@ mod tests {
         assert_eq!(slots.free_count(), 0);
         assert_eq!(slots.take(1), Err(Error::OutOfSlots));
         assert_eq!(slots.take(0).expect("nothing").count, 0);
+    }
+
+    #[test]
+    fn what_the_kernel_has_otherwise_is_counted() {
+        let mut slots = Slots::new(100..164);
+        let run = slots.take(3).expect("free");
+        let honest = |slot| Some((run.first..run.first + 3).contains(&slot));
+        assert_eq!(slots.differences(honest), Some(0));
+        // One was left behind, one was never filled.
+        assert_eq!(slots.differences(|slot| Some((101..104).contains(&slot))), Some(2));
+        assert_eq!(slots.differences(|_| None), None);
     }
 
     #[test]

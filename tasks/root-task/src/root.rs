@@ -21,6 +21,7 @@ use supervisor::{MILLISECOND, Schedule, Supervisor, Workers};
 use crate::archive::Archive;
 use crate::banner::BootText;
 use crate::hardware::Watch;
+use crate::notes::Notes;
 use crate::tickets::Office;
 use crate::wiring::{Share, Wiring};
 use crate::{banner, hardware, panic};
@@ -48,6 +49,7 @@ pub struct Root {
     pub(crate) rested: u64,
     /// When the workers' server wants to be told, in nanoseconds since the machine's start.
     pub(crate) alarm: u64,
+    pub(crate) notes: Notes,
     /// Components first, then workers by place.
     pub(crate) processes: [Option<Process>; PROCESSES],
     pub(crate) ids: [ProcessId; PROCESSES],
@@ -85,6 +87,7 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         workers: Workers::new(&kinds),
         rested: 0,
         alarm: u64::MAX,
+        notes: Notes::new(),
         office: hardware.office,
         schedule: Schedule::new(now, u64::from(system.tick_ms) * MILLISECOND),
         system,
@@ -156,9 +159,12 @@ impl Root {
                 Ok(()) => println!("started: component={name}"),
                 Err(StartError::NotRunning(server)) => {
                     let server = &self.system.components[server].name;
-                    println!("failed: component={name} reason={server} does not run");
+                    let server = server.clone();
+                    self.note(format_args!(
+                        "failed: component={name} reason={server} does not run"
+                    ));
                 }
-                Err(error) => println!("failed: component={name} reason={error}"),
+                Err(error) => self.note(format_args!("failed: component={name} reason={error}")),
             }
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
+    println!("cargo::rustc-check-cfg=cfg(sel4_debug)");
     println!("cargo::rustc-check-cfg=cfg(sel4_generation, values(\"5\", \"13\"))");
     println!("cargo::rerun-if-env-changed=COHESIX_SEL4_PREFIX");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
@@ -31,6 +32,9 @@ fn generate(prefix: &Path) -> Result<(), Box<dyn std::error::Error>> {
         sel4_abigen::Generation::V13 => "13",
     };
     println!("cargo::rustc-cfg=sel4_generation=\"{generation}\"");
+    if interface.syscalls.iter().any(|(name, _)| name == "DebugCapIdentify") {
+        println!("cargo::rustc-cfg=sel4_debug");
+    }
     let out = PathBuf::from(env::var("OUT_DIR")?).join("abi.rs");
     fs::write(out, sel4_abigen::rust_source(&interface))?;
     Ok(())

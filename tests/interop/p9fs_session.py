@@ -1,8 +1,13 @@
-"""One session of p9fs: p9fs_session.py PORT VERSION WHAT. Prints what the test compares."""
+"""One session of p9fs: p9fs_session.py PORT VERSION TICKET_FILE NAME WHAT.
+
+The ticket travels as NAME, `aname` or `username`. Prints what the test compares.
+"""
 
 import errno
 import os
 import sys
+
+from pathlib import Path
 
 from p9fs import P9FileNotFound, P9FileSystem
 from py9p.py9p import RpcError
@@ -36,6 +41,12 @@ def append_open(fs):
     print(fs.cat(LOG).decode(), end="")
 
 
+def words(error):
+    """An error is an errno in 9P2000.L and words in 9P2000."""
+    why = error.args[0]
+    return why.decode() if isinstance(why, bytes) else errno.errorcode[why]
+
+
 def tell_nothing(fs):
     try:
         fs.cat("/proc/nothing")
@@ -44,14 +55,12 @@ def tell_nothing(fs):
 
 
 def tell_writes(fs, path):
-    """An error is an errno in 9P2000.L and words in 9P2000."""
     for mode in ("wb", "ab"):
         try:
             write(fs, mode, path, b"no\n")
             print(f"{mode}: written")
         except RpcError as error:
-            why = error.args[0]
-            print(f"{mode}:", why.decode() if isinstance(why, bytes) else errno.errorcode[why])
+            print(f"{mode}:", words(error))
 
 
 def refuse(fs):
@@ -69,18 +78,34 @@ def refuse_open(fs):
         fs._open_fid(BOOT.lstrip("/"), os.O_WRONLY)
         print("boot: opened")
     except RpcError as error:
-        print("boot:", error.args[0].decode())
+        print("boot:", words(error))
     tell_nothing(fs)
 
 
+def observe(fs):
+    print(*sorted(fs.ls("", detail=False)))
+    print("boot:", len(fs.cat(BOOT)) > 0)
+    try:
+        fs.cat("/queen/ctl")
+        print("control: read")
+    except RpcError as error:
+        print("control:", words(error))
+
+
 def main():
-    port, version, what = sys.argv[1:]
-    fs = P9FileSystem(host="127.0.0.1", port=int(port), username="interop", version=version)
+    port, version, ticket, name, what = sys.argv[1:]
+    names = {"username": "interop", name: Path(ticket).read_text().strip()}
+    try:
+        fs = P9FileSystem(host="127.0.0.1", port=int(port), version=version, **names)
+    except RpcError as error:
+        print("attach:", words(error))
+        return
     {
         "read": read,
         "append": append,
         "append-open": append_open,
         "make": make,
+        "observe": observe,
         "refuse": refuse,
         "refuse-open": refuse_open,
     }[what](fs)

@@ -5,13 +5,14 @@
 //! calls to the bare ones is taken inside one boot of one image.
 
 mod goals;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use goals::{Goal, Limit, Servers};
 
@@ -75,16 +76,41 @@ pub enum What {
     /// 9P: servers on this host next to each other, the codec, an append in the VM.
     #[value(name = "9p")]
     NineP,
+    /// Workers: start, end and heartbeats, by how many there are, in the VM.
+    Workers,
+}
+
+/// What is found of the system: by name, for `out/bench.json`, and next to its goals.
+#[derive(Debug, Default)]
+struct Findings {
+    report: Map<String, Value>,
+    goals: Vec<Goal>,
 }
 
 /// Measures, prints tables and writes `out/bench.json` and `out/bench-9p.json`. Then prints every
 /// goal of what was measured, and fails where one is missed.
 pub fn run(what: What, options: &BuildOptions) -> Result<()> {
-    let mut goals = match what {
-        What::All | What::Vm => vm(options)?,
-        What::NineP => append(options)?,
-    };
-    if what != What::Vm {
+    let qemu = Qemu::find()?;
+    let systems = build(options)?;
+    let mut findings = Findings::default();
+    match what {
+        What::All | What::Vm => vm(&qemu, &systems, &mut findings)?,
+        What::NineP => findings.goals = append(&qemu, &systems)?,
+        What::Workers => {}
+    }
+    if matches!(what, What::All | What::Workers) {
+        workers::measure(&qemu, &systems, &mut findings)?;
+    }
+    let Findings { mut report, mut goals } = findings;
+    if !report.is_empty() {
+        let facts = &systems.main.system.facts;
+        report.insert("kernel".to_owned(), json!(facts.kernel.as_str()));
+        report.insert("git".to_owned(), json!(facts.git.as_str()));
+        let file = workspace::out().join("bench.json");
+        image::update(&file, format!("{:#}\n", Value::Object(report)).as_bytes())?;
+        println!("written to {}", file.display());
+    }
+    if matches!(what, What::All | What::NineP) {
         goals.extend(servers()?);
         goals.push(codec()?);
     }
@@ -110,12 +136,11 @@ fn codec() -> Result<Goal> {
 }
 
 /// What an append costs in the VM, and what its server weighs.
-fn append(options: &BuildOptions) -> Result<Vec<Goal>> {
-    let qemu = Qemu::find()?;
-    let Systems { bench, nine, .. } = build(options)?;
-    let bare = boot(&qemu, &bench, true, "exited: component=ipc-client")?;
-    let append = boot(&qemu, &nine, true, "exited: component=client")?;
-    append_goals(&bare, &append, &nine)
+fn append(qemu: &Qemu, systems: &Systems) -> Result<Vec<Goal>> {
+    let Systems { bench, nine, .. } = systems;
+    let bare = boot(qemu, bench, true, "exited: component=ipc-client")?;
+    let append = boot(qemu, nine, true, "exited: component=client")?;
+    append_goals(&bare, &append, nine)
 }
 
 fn append_goals(bare: &Measured, append: &Measured, nine: &Built) -> Result<Vec<Goal>> {
@@ -138,21 +163,20 @@ fn append_goals(bare: &Measured, append: &Measured, nine: &Built) -> Result<Vec<
     ])
 }
 
-fn vm(options: &BuildOptions) -> Result<Vec<Goal>> {
-    let qemu = Qemu::find()?;
-    let Systems { bench, nine, main } = build(options)?;
-    let exact = boot(&qemu, &bench, true, "exited: component=ipc-client")?;
-    let wall = boot(&qemu, &bench, false, "exited: component=ipc-client")?;
-    let append = boot(&qemu, &nine, true, "exited: component=client")?;
-    let real_append = boot(&qemu, &nine, false, "exited: component=client")?;
-    let start = boot(&qemu, &main, true, "tick 1")?;
-    let real_start = boot(&qemu, &main, false, "tick 1")?;
-    let idle = idle_cpu(&qemu, &main)?;
+fn vm(qemu: &Qemu, systems: &Systems, findings: &mut Findings) -> Result<()> {
+    let Systems { bench, nine, main, .. } = systems;
+    let exact = boot(qemu, bench, true, "exited: component=ipc-client")?;
+    let wall = boot(qemu, bench, false, "exited: component=ipc-client")?;
+    let append = boot(qemu, nine, true, "exited: component=client")?;
+    let real_append = boot(qemu, nine, false, "exited: component=client")?;
+    let start = boot(qemu, main, true, "tick 1")?;
+    let real_start = boot(qemu, main, false, "tick 1")?;
+    let idle = idle_cpu(qemu, main)?;
     let ratio = exact.get("ipc_typed_ns")? / exact.get("ipc_bare_ns")?;
     let append_ratio =
         append.each("append_ns", "appends")? / exact.each("ipc_bare_ns", "rounds")?;
 
-    let sizes = sizes::collect(&main)?;
+    let sizes = sizes::collect(main)?;
     let row = |m: &Measured, w: &Measured, sum: &str, count: &str| -> Result<(f64, f64)> {
         Ok((m.each(sum, count)?, w.each(sum, count)?))
     };
@@ -180,31 +204,27 @@ fn vm(options: &BuildOptions) -> Result<Vec<Goal>> {
         })
         .collect();
     let sizes: BTreeMap<_, _> = sizes.iter().cloned().collect();
-    let report = json!({
-        "kernel": bench.system.facts.kernel.as_str(),
-        "git": bench.system.facts.git.as_str(),
-        "costs": rows,
-        "typed_to_bare": ratio,
-        "append_to_bare": append_ratio,
-        "idle_host_cpu": idle,
-        "bytes": sizes,
-    });
-    let file = workspace::out().join("bench.json");
-    image::update(&file, format!("{report:#}\n").as_bytes())?;
-    println!("written to {}", file.display());
-    let mut goals = append_goals(&exact, &append, &nine)?;
-    goals.push(Goal {
+    findings.report.extend([
+        ("costs".to_owned(), json!(rows)),
+        ("typed_to_bare".to_owned(), json!(ratio)),
+        ("append_to_bare".to_owned(), json!(append_ratio)),
+        ("idle_host_cpu".to_owned(), json!(idle)),
+        ("bytes".to_owned(), json!(sizes)),
+    ]);
+    findings.goals.extend(append_goals(&exact, &append, nine)?);
+    findings.goals.push(Goal {
         what: "call, typed / bare".to_owned(),
         value: ratio,
         limit: Limit::AtMost(RATIO_GOAL),
     });
-    Ok(goals)
+    Ok(())
 }
 
 /// What is booted.
 struct Systems {
     bench: Built,
     nine: Built,
+    workers: Built,
     main: Built,
 }
 
@@ -218,12 +238,18 @@ fn build(options: &BuildOptions) -> Result<Systems> {
     Ok(Systems {
         bench: assemble(&load("bench.toml")?, "bench")?,
         nine: assemble(&load("bench-9p.toml")?, "bench-9p")?,
+        workers: assemble(&load("bench-workers.toml")?, "bench-workers")?,
         main: assemble(&main, "qemu-virt")?,
     })
 }
 
 fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
+    Ok(start_with_secret(qemu, built, icount)?.0)
+}
+
+fn start_with_secret(qemu: &Qemu, built: &Built, icount: bool) -> Result<(Running, Secret)> {
     let payload = built.payload();
+    let secret = Secret::random(&workspace::out())?;
     let machine = Machine {
         image: payload.kernel_image,
         initrd: payload.initrd,
@@ -231,11 +257,11 @@ fn start(qemu: &Qemu, built: &Built, icount: bool) -> Result<Running> {
         serial: Serial::Pipe { log: None },
         icount,
         semihosting: payload.semihosting,
-        secret: Some(Secret::random(&workspace::out())?.file().to_path_buf()),
+        secret: Some(secret.file().to_path_buf()),
         link: payload.link,
         own_group: false,
     };
-    machine.start(qemu)
+    Ok((machine.start(qemu)?, secret))
 }
 
 /// Boots until a line starts with `last` and returns what was printed until then.

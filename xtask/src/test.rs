@@ -21,6 +21,8 @@ use crate::{gpu, interop, manifest, programs, tidy, vm, workspace};
 const SYSTEMS: [&str; 6] = ["qemu-virt", "drills", "churn", "panic", "bench", "worker-drills"];
 /// The first one with a kernel that clang built.
 const CLANG: &str = "qemu-virt-clang";
+/// The same with a kernel that tells what it has.
+const DEBUG: &str = "qemu-virt-debug";
 
 /// What to test.
 #[derive(Debug, Args)]
@@ -119,11 +121,15 @@ fn build(kernel: &Kernel, options: &Options, folder: &Path) -> Result<()> {
         let checked = manifest::load(&workspace::root().join(format!("systems/{name}.toml")))?;
         image::assemble(&checked, kernel, &programs, &folder.join(name))?;
     }
-    let clang = folder.join(CLANG);
-    if kernel.facts.upstream {
-        image::remove(&clang)?;
-    } else {
-        build_clang(&clang)?;
+    let clang = DefaultOptions { toolchain: Toolchain::Clang, ..DefaultOptions::default() };
+    let debug = DefaultOptions { debug: true, ..DefaultOptions::default() };
+    for (name, options) in [(CLANG, clang), (DEBUG, debug)] {
+        let folder = folder.join(name);
+        if kernel.facts.upstream {
+            image::remove(&folder)?;
+        } else {
+            build_with(&options, &folder)?;
+        }
     }
     let first = folder.join(SYSTEMS[0]);
     image::remove_file(&first.join(image::ELFLOADER))?;
@@ -138,15 +144,14 @@ fn build(kernel: &Kernel, options: &Options, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The same kernel by the other compiler, where that is installed.
-fn build_clang(folder: &Path) -> Result<()> {
-    let options = DefaultOptions { toolchain: Toolchain::Clang, ..DefaultOptions::default() };
-    let kernel = match build_default(&options) {
-        Ok(kernel) => kernel,
-        Err(error) => {
+/// The first system with another build of the default kernel; the other compiler may be missing.
+fn build_with(options: &DefaultOptions, folder: &Path) -> Result<()> {
+    let kernel = match build_default(options) {
+        Err(error) if options.toolchain == Toolchain::Clang => {
             println!("skipped: no kernel by clang: {error:#}");
             return image::remove(folder);
         }
+        kernel => kernel?,
     };
     let checked = manifest::load(&workspace::root().join("systems/qemu-virt.toml"))?;
     image::assemble(&checked, &kernel, &vm::build(&kernel)?, folder)?;

@@ -1,9 +1,10 @@
-//! The repository's own rules, checked: format, lints, dependency edges, sizes, unsafe code.
+//! The repository's own rules, checked: format, lints, dependency edges, sizes, unsafe code, links.
 //!
 //! Every check returns its problems as lines `place: what is wrong; what to do`, so that one run
 //! shows all of them. The rules themselves stand at the head of each module. What is *not* here:
 //! advisories and licences of dependencies, which `cargo deny check` reads from `deny.toml`.
 
+mod links;
 mod lints;
 mod members;
 mod source;
@@ -36,6 +37,7 @@ pub fn run(kernel_prefix: Option<&Path>) -> Result<()> {
     problems.extend(source::check(&tree));
     problems.extend(unsafe_budget::check(&members, &tree)?);
     problems.extend(text::check(&tree));
+    problems.extend(links::check(&tree));
     problems.extend(lints::shellcheck(&tree)?);
     problems.extend(lints::format(&root)?);
     problems.extend(lints::clippy_host(&root)?);

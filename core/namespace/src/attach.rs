@@ -18,9 +18,45 @@ use crate::{Namespace, act};
 /// By how much the host's two clocks may disagree, in milliseconds.
 const CLOCKS_MS: u64 = 1000;
 
+/// Lines about refused attaches that may come at once.
+const BURST: u64 = 32;
+/// How often another may come, once these are used up: so they alone do not fill the log within
+/// minutes.
+const REFILL: Duration = Duration::from_millis(500);
+
+/// How many lines about refused attaches may still be logged: a token bucket.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    left: u64,
+    /// When the last was added to those left.
+    filled: Duration,
+    passed_over: u64,
+}
+
+impl Refusals {
+    pub(crate) const fn new() -> Self {
+        Self { left: BURST, filled: Duration::ZERO, passed_over: 0 }
+    }
+
+    /// Whether one more may be logged at `now`, and how many were not since the last that was.
+    fn take(&mut self, now: Duration) -> Option<u64> {
+        let more = now.saturating_sub(self.filled).as_nanos() / REFILL.as_nanos();
+        if more > 0 {
+            self.left = self.left.saturating_add(u64::try_from(more).unwrap_or(BURST)).min(BURST);
+            self.filled = now;
+        }
+        let Some(left) = self.left.checked_sub(1) else {
+            self.passed_over = self.passed_over.saturating_add(1);
+            return None;
+        };
+        self.left = left;
+        Some(core::mem::take(&mut self.passed_over))
+    }
+}
+
 /// Why somebody is not let in.
 #[derive(Debug)]
-enum Refusal {
+pub(crate) enum Refusal {
     NoTicket,
     Ticket(TicketError),
     /// The ticket is of a worker that does not live.
@@ -73,13 +109,22 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
     ) -> Result<(SessionId, Node), Error> {
         let attach = parse_attach(uname, aname);
         self.try_let_in(connection, &attach).map_err(|refusal| {
-            let number = connection.0;
-            match self.workers.living().at(connection) {
-                Some(worker) => self.log(format_args!("refused: attach of {worker}: {refusal}")),
-                None => self.log(format_args!("refused: attach connection={number}: {refusal}")),
-            }
+            self.log_attach(connection, &refusal);
             refusal.into()
         })
+    }
+
+    /// Whoever has no ticket must not be able to push everything else out of the log.
+    fn log_attach(&mut self, connection: ConnectionId, refusal: &Refusal) {
+        let Some(passed_over) = self.refusals.take(self.host.now()) else { return };
+        if passed_over > 0 {
+            self.log(format_args!("refused: {passed_over} more attaches"));
+        }
+        let number = connection.0;
+        match self.workers.living().at(connection) {
+            Some(worker) => self.log(format_args!("refused: attach of {worker}: {refusal}")),
+            None => self.log(format_args!("refused: attach connection={number}: {refusal}")),
+        }
     }
 
     fn try_let_in(
@@ -144,9 +189,10 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
         Ok(worker)
     }
 
-    /// When the session ends, in the time since the system's start.
+    /// When the session ends, in the time since the system's start. Both times are whole
+    /// milliseconds, cut off: one more, so that nobody's time is short.
     fn expiry(&self, claims: &Claims, wall_ms: u64) -> Option<Duration> {
-        let left_ms = claims.expires_at_ms()?.saturating_sub(wall_ms);
+        let left_ms = claims.expires_at_ms()?.saturating_sub(wall_ms).saturating_add(1);
         Some(self.host.now().saturating_add(Duration::from_millis(left_ms)))
     }
 

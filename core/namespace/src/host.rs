@@ -172,7 +172,7 @@ pub struct Ended {
 pub enum Reason {
     /// Its time is over.
     Ttl,
-    /// It wanted to append more often than it may.
+    /// Its ticks are spent, and it was about to have or to append one more.
     Ticks,
     /// It sent more frames than it may.
     Ops,
@@ -180,7 +180,7 @@ pub enum Reason {
     Killed,
     /// The kernel stopped it.
     Fault {
-        /// What it did, in a word: `vm`, `cap`, `syscall`, `exception`.
+        /// What it did, in a word: `vm-read`, `capability` and so on.
         kind: &'static str,
         /// The address that it wanted.
         address: u64,

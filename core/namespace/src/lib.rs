@@ -48,6 +48,7 @@ pub use tree::Open;
 pub use window::Window;
 pub use workers::{MAX_WORKERS, Place, TELEMETRY_BYTES, WorkerId};
 
+use attach::Refusals;
 use joiner::Joiners;
 use secure9p_core::{ConnectionId, Error};
 use sessions::{Session, Sessions};
@@ -88,6 +89,7 @@ pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line]> {
     looks: u32,
     joiners: Joiners<L>,
     turn: Current,
+    refusals: Refusals,
 }
 
 /// Whose turn it is.
@@ -120,6 +122,7 @@ impl<H: Host, P: BorrowMut<[Place]>, L: BorrowMut<[Line]>> Namespace<H, P, L> {
             looks: 0,
             joiners: Joiners::new(lines),
             turn: Current { connection: ConnectionId(0), frame: 0, counts: false },
+            refusals: Refusals::new(),
         }
     }
 

@@ -254,4 +254,49 @@ mod tests {
         }
         assert_eq!(Error::Lost(u64::MAX).to_string(), "lost 18446744073709551615 bytes (Lost)");
     }
+
+    /// The rows of a table of docs/SECURE9P.md, without title; a row is its cells.
+    fn rows(name: &str) -> std::vec::Vec<std::vec::Vec<std::string::String>> {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/SECURE9P.md");
+        let text = std::fs::read_to_string(document).expect("docs/SECURE9P.md");
+        let (_, behind) = text.split_once(&std::format!("<!-- {name} -->\n")).expect(name);
+        let (table, _) = behind.split_once("<!-- end of ").expect(name);
+        let cells = |line: &str| {
+            line.trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect()
+        };
+        table.lines().skip(2).map(cells).collect()
+    }
+
+    #[test]
+    fn the_documents_errors_are_these() {
+        let written = rows("errors").into_iter().map(|row| {
+            let words = row[1].trim_matches('`').to_string();
+            let number = row[2].split(' ').nth(1).and_then(|number| number.parse().ok());
+            (words, number.expect("NAME NUMBER"))
+        });
+        let shown = |error: &Error| {
+            let words = match error {
+                Error::Lost(bytes) => error.to_string().replace(&bytes.to_string(), "N"),
+                Error::Malformed(DecodeError::Type(_)) => error.to_string().replace("255", "N"),
+                _ => error.to_string(),
+            };
+            (words, error.errno())
+        };
+        let (mut written, mut expected): (std::vec::Vec<_>, std::vec::Vec<_>) =
+            (written.collect(), ALL.iter().map(shown).collect());
+        written.sort();
+        expected.sort();
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn the_documents_limits_are_these() {
+        let numbers = rows("limits").into_iter().map(|row| {
+            let number = row[1].split(' ').next().and_then(|number| number.parse::<u32>().ok());
+            number.expect("a number")
+        });
+        let walk = secure9p_codec::MAX_WALK as u32;
+        let expected = [secure9p_codec::MAX_MSIZE, crate::MIN_MSIZE, walk];
+        assert_eq!(numbers.collect::<std::vec::Vec<_>>(), expected);
+    }
 }

@@ -120,6 +120,13 @@ impl Supervisor {
         self.entries.iter().position(|e| e.running.is_some_and(|r| r.deadline <= now))
     }
 
+    /// When the component's time to live ends, if it runs and has one.
+    #[must_use]
+    pub fn deadline(&self, index: usize) -> Option<u64> {
+        let running = self.entries.get(index)?.running?;
+        Some(running.deadline).filter(|deadline| *deadline != u64::MAX)
+    }
+
     /// When the next time to live ends; the end of time where none does.
     #[must_use]
     pub fn next_deadline(&self) -> u64 {
@@ -184,6 +191,7 @@ mod tests {
         supervisor.started(1, 1, 5);
         let deadline = 5 + 50 * MILLISECOND;
         assert_eq!(supervisor.next_deadline(), deadline);
+        assert_eq!((supervisor.deadline(0), supervisor.deadline(1)), (None, Some(deadline)));
         assert_eq!(supervisor.expired(deadline - 1), None);
         assert_eq!(supervisor.expired(deadline), Some(1));
         supervisor.ended(1);

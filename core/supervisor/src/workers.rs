@@ -251,7 +251,7 @@ impl Workers {
         if running.deadline <= now {
             return Some(WorkerDue::Over(place, Cause::Ttl));
         }
-        // The server ends a worker at its last tick; this is for one that does not tick.
+        // The last tick can be used, so it is over at the next. Who appends faster the server ends.
         if (now - running.start) / running.period > running.ticks {
             return Some(WorkerDue::Over(place, Cause::Ticks));
         }

@@ -184,8 +184,38 @@ impl<S: Read + Write> Client<S> {
         if qids.len() == names.len() {
             return Ok(last);
         }
-        let errno = if last.is_directory() { Errno::ENOENT } else { Errno::ENOTDIR };
-        Err(Error::Refused(errno))
+        if !last.is_directory() {
+            return Err(Error::Refused(Errno::ENOTDIR));
+        }
+        let (walked, rest) = names.split_at(qids.len());
+        match (walked, rest) {
+            ([_, ..], [next, ..]) => Err(self.why(from, to, walked, next)),
+            _ => Err(Error::Refused(Errno::ENOENT)),
+        }
+    }
+
+    /// Why a walk came to its end in front of `next`. Only a walk that fails at its first name says
+    /// so (walk(5)), so it is walked again in two. `to` is what it was before, unless it is `from`.
+    fn why(&mut self, from: Fid, to: Fid, walked: &[&str], next: &str) -> Error {
+        let gone = Error::Refused(Errno::ENOENT);
+        match self.walk_some(from, to, walked) {
+            Ok(_) => {}
+            // What was there is no longer.
+            Err(Error::Refused(_)) => return gone,
+            Err(error) => return error,
+        }
+        let error = match self.walk_some(to, to, &[next]) {
+            // What was not there is.
+            Ok(_) => gone,
+            Err(error) => error,
+        };
+        if from != to && !error.ends_connection() {
+            match self.transport.ask(&Request::Clunk { fid: to }) {
+                Ok(_) | Err(Error::Refused(_)) => {}
+                Err(error) => return error,
+            }
+        }
+        error
     }
 
     fn give_back(&mut self, fid: Fid) -> Result<()> {

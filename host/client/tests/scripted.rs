@@ -138,6 +138,10 @@ fn a_long_path_is_walked_in_parts_and_a_short_walk_says_why() {
         Request::Walk { names, .. } => match (*names).last().map(|name| name.as_str()) {
             Some("missing") => Some(walked(tag, names.len() - 1, &[])),
             Some("below") => Some(walked(tag, 0, &[FILE])),
+            Some("hidden") if names.len() == 1 => {
+                Some(frame(tag, &Reply::Lerror { ecode: Errno::EACCES.0 }))
+            }
+            Some("hidden") => Some(walked(tag, names.len() - 1, &[])),
             _ => None,
         },
         _ => None,
@@ -152,14 +156,16 @@ fn a_long_path_is_walked_in_parts_and_a_short_walk_says_why() {
         other => panic!("{other:?}"),
     };
     assert_eq!(errno(client.walk("/d/missing")), Errno::ENOENT);
+    assert_eq!(errno(client.walk("/d/d/hidden")), Errno::EACCES);
     assert_eq!(errno(client.walk("/file/below")), Errno::ENOTDIR);
     assert_eq!(errno(client.walk(&("d/".repeat(16) + "missing"))), Errno::ENOENT);
     assert!(matches!(client.walk("/nul\0"), Err(Error::Path(_))));
     let asked: Vec<_> = asked.try_iter().skip(2).collect();
     let walks = asked.iter().filter(|asked| asked.starts_with("Walk")).count();
-    assert_eq!(walks, 3 + 1 + 1 + 2);
+    // Where it fails in a directory behind the first name it is walked again to hear why.
+    assert_eq!(walks, 3 + 3 + 3 + 1 + 2);
     // Half a walk has to be given up, a walk that failed at once has not.
-    assert_eq!(asked.len() - walks, 2, "{asked:?}");
+    assert_eq!(asked.len() - walks, 4, "{asked:?}");
     assert!(asked.iter().all(|asked| !asked.contains("Fid(2)")), "{asked:?}");
 }
 

@@ -1,18 +1,33 @@
 //! Commands, and how they are written.
 
+use crate::builtin::{self, BUILTINS};
 use crate::control;
 use crate::failure::{Failure, Result};
+use crate::help;
+use crate::local;
+use crate::tail::LOG;
 use crate::words::{Word, split};
 
 /// Lines that `tail` shows of what is there already.
 const TAIL_LINES: usize = 10;
+
+/// Writes to files.
+const ECHO: &str = "echo";
+/// Before a command: the hive is to refuse it.
+pub(crate) const REFUSED: &str = "refused";
+
+/// Behind a command it asks what that does.
+pub(crate) const HELP: &str = "--help";
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     /// An empty line.
     Nothing,
-    Help,
+    /// What all commands do, or this one.
+    Help {
+        topic: Option<String>,
+    },
     Exit,
     List {
         path: String,
@@ -33,43 +48,27 @@ pub(crate) enum Command {
         follow: bool,
         lines: usize,
     },
+    /// Begins a session with the ticket in a file of this machine.
+    Attach {
+        file: String,
+    },
+    /// A command that the hive is to refuse, and how it is written.
+    Refused {
+        command: Box<Command>,
+        text: String,
+    },
+    /// As what the session attached.
+    WhoAmI,
     /// Lists the workers.
     Workers,
     /// A line for `/queen/ctl`.
     Order(control::Order),
 }
 
-/// The name of every command on files.
-const NAMES: [&str; 7] = ["cat", "echo", "exit", "help", "ls", "stat", "tail"];
-
-/// Every command's name.
+/// The first word of every command.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(control::names())
+    BUILTINS.iter().map(|builtin| builtin.name).chain(control::names())
 }
-
-/// The commands, for people.
-#[must_use]
-pub fn command_help() -> String {
-    format!("{COMMAND_HELP}\n{}", control::help())
-}
-
-/// The commands on files, for people.
-const COMMAND_HELP: &str = "\
-Commands:
-  ls [-l] [PATH]           list a directory (/ without PATH); -l with modes and sizes
-  cat PATH...              show files
-  tail [-f] [-n N] PATH    show the last lines (10); -f goes on with what is appended
-  echo [-n] TEXT... > PATH append TEXT and a line end (-n: without); files are append-only,
-                           so > and >> are the same
-  stat PATH...             show what files are
-  help                     show this
-  exit                     end (so does Ctrl-D)
-  ticket mint|show ...     mint and show tickets: `cohsh ticket --help`; from another shell only
-
-Quotes ('...', \"...\") and backslashes work as in a shell; # starts a comment; there are no
-variables. From another shell quote the arrow: cohsh echo TEXT '>' PATH, or cohsh echo TEXT /PATH,
-or cohsh -c 'echo TEXT > PATH'.
-";
 
 impl Command {
     /// The command in a line of this shell.
@@ -95,11 +94,15 @@ impl Command {
     /// The command in words that another shell has made.
     pub fn of_words(words: &[String]) -> Result<Self> {
         let Some((name, rest)) = words.split_first() else { return Ok(Self::Nothing) };
+        let is_echo = match (&**name, rest) {
+            (REFUSED, [inner, ..]) => inner == ECHO,
+            _ => name == ECHO,
+        };
         match rest {
-            [texts @ .., arrow, path] if name == "echo" && matches!(&**arrow, ">" | ">>") => {
+            [texts @ .., arrow, path] if is_echo && matches!(&**arrow, ">" | ">>") => {
                 Self::of(name, texts, Some(path.clone()))
             }
-            [texts @ .., path] if name == "echo" && path.starts_with('/') => {
+            [texts @ .., path] if is_echo && path.starts_with('/') => {
                 Self::of(name, texts, Some(path.clone()))
             }
             _ => Self::of(name, rest, None),
@@ -107,25 +110,33 @@ impl Command {
     }
 
     fn of(name: &str, words: &[String], target: Option<String>) -> Result<Self> {
-        if target.is_some() && name != "echo" {
+        if target.is_some() && !matches!(name, ECHO | REFUSED) {
             return Err(Failure::usage(format!("{name}: only `echo TEXT > PATH` writes to files")));
+        }
+        if let Some((option, words)) = words.split_last()
+            && option == HELP
+            && (name != ECHO || words.is_empty())
+            && let Ok(command) = topic(&[&[name.to_owned()], words].concat())
+        {
+            return Ok(command);
         }
         match name {
             "ls" => list(words),
             "cat" => Ok(Self::Cat { paths: paths(name, words)? }),
             "stat" => Ok(Self::Stat { paths: paths(name, words)? }),
-            "echo" => echo(words, target),
+            ECHO => echo(words, target),
+            REFUSED => refused(words, target),
+            "attach" => attach(words),
             "tail" => tail(words),
-            "help" | "exit" | control::WORKERS_NAME if !words.is_empty() => {
-                Err(Failure::usage(format!("{name}: takes nothing behind it")))
-            }
-            "help" => Ok(Self::Help),
-            "exit" => Ok(Self::Exit),
-            control::WORKERS_NAME => Ok(Self::Workers),
+            "log" => log(words),
+            "help" => topic(words),
+            "exit" => nothing(name, words, Self::Exit),
+            "whoami" => nothing(name, words, Self::WhoAmI),
+            "workers" => nothing(name, words, Self::Workers),
             verb if control::has(verb) => Ok(Self::Order(control::order(verb, words)?)),
-            "ticket" => {
-                Err(Failure::usage("ticket: from another shell only: `cohsh ticket --help`"))
-            }
+            local if local::LOCALS.iter().any(|other| other.name == local) => Err(Failure::usage(
+                format!("{local}: from another shell only: `cohsh {local} --help` shows how"),
+            )),
             option if is_option(option) => {
                 Err(Failure::usage(format!("no option {option}; `cohsh --help` lists them")))
             }
@@ -143,9 +154,27 @@ fn arrow_alone() -> Failure {
 
 /// A word that starts with a dash and is no option of the command.
 fn no_option(name: &str, option: &str) -> Failure {
+    let usage = builtin::find(name).map_or(name.to_owned(), |builtin| builtin.usage(None));
     Failure::usage(format!(
-        "{name}: no option {option}; `help` lists them (those of cohsh stand before the command)"
+        "{name}: no option {option}: `{usage}` (those of cohsh stand before the command)"
     ))
+}
+
+/// A command that takes nothing.
+fn nothing(name: &str, words: &[String], command: Command) -> Result<Command> {
+    match words {
+        [] => Ok(command),
+        _ => Err(Failure::usage(format!("{name}: takes nothing behind it"))),
+    }
+}
+
+fn topic(words: &[String]) -> Result<Command> {
+    if words.is_empty() {
+        return Ok(Command::Help { topic: None });
+    }
+    let topic = words.join(" ");
+    help::meant(&topic)?;
+    Ok(Command::Help { topic: Some(topic) })
 }
 
 /// Whether the word is meant as an option.
@@ -190,23 +219,75 @@ fn echo(words: &[String], target: Option<String>) -> Result<Command> {
     Ok(Command::Echo { text: words.join(" ") + end, path })
 }
 
-fn tail(words: &[String]) -> Result<Command> {
-    let (mut follow, mut lines, mut path) = (false, TAIL_LINES, None);
+fn attach(words: &[String]) -> Result<Command> {
+    let wrong = |text: &str| Err(Failure::usage(text));
+    // Before anything else that might show it.
+    if words.iter().any(|word| word.contains(::ticket::PREFIX)) {
+        return wrong("attach: a ticket stands in a file of mode 0600: `attach FILE`");
+    }
+    match words {
+        [option, ..] if is_option(option) => Err(no_option("attach", option)),
+        [file] => Ok(Command::Attach { file: file.clone() }),
+        [] => wrong("attach: with which ticket? `attach FILE`"),
+        _ => wrong("attach: one file at a time"),
+    }
+}
+
+/// The command behind `refused`.
+fn refused(words: &[String], target: Option<String>) -> Result<Command> {
+    let Some((name, rest)) = words.split_first() else {
+        return Err(Failure::usage("refused: which command? `refused COMMAND [ARGUMENT...]`"));
+    };
+    if is_option(name) {
+        return Err(no_option(REFUSED, name));
+    }
+    let text =
+        words.join(" ") + &target.iter().map(|path| format!(" > {path}")).collect::<String>();
+    match Command::of(name, rest, target)? {
+        Command::Nothing | Command::Exit | Command::Help { .. } | Command::Refused { .. } => {
+            Err(Failure::usage(format!("refused: `{text}` asks nothing that a hive refuses")))
+        }
+        command => Ok(Command::Refused { command: Box::new(command), text }),
+    }
+}
+
+/// Whether to follow, how many lines, and the other words, for which there are `places`.
+fn lines<'a>(
+    name: &str,
+    words: &'a [String],
+    places: usize,
+) -> Result<(bool, usize, Vec<&'a String>)> {
+    let (mut follow, mut lines, mut rest) = (false, TAIL_LINES, Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match &**word {
             "-f" => follow = true,
             "-n" => {
                 let number = words.next().and_then(|number| number.parse().ok());
-                lines = number.ok_or_else(|| Failure::usage("tail: -n takes a number of lines"))?;
+                lines = number
+                    .ok_or_else(|| Failure::usage(format!("{name}: -n takes a number of lines")))?;
             }
-            option if is_option(option) => return Err(no_option("tail", option)),
-            _ if path.is_some() => return Err(Failure::usage("tail: one path at a time")),
-            _ => path = Some(word.clone()),
+            option if is_option(option) => return Err(no_option(name, option)),
+            _ if rest.len() < places => rest.push(word),
+            _ => {
+                let usage = builtin::find(name).map_or(String::new(), |found| found.usage(None));
+                return Err(Failure::usage(format!("{name}: `{word}` is too much: `{usage}`")));
+            }
         }
     }
-    let path = path.ok_or_else(|| Failure::usage("tail: of which file? `tail PATH`"))?;
-    Ok(Command::Tail { path, follow, lines })
+    Ok((follow, lines, rest))
+}
+
+fn tail(words: &[String]) -> Result<Command> {
+    let (follow, lines, paths) = lines("tail", words, 1)?;
+    let path = paths.first().ok_or_else(|| Failure::usage("tail: of which file? `tail PATH`"))?;
+    Ok(Command::Tail { path: (*path).clone(), follow, lines })
+}
+
+/// The hive's log is a file like others.
+fn log(words: &[String]) -> Result<Command> {
+    let (follow, lines, _) = lines("log", words, 0)?;
+    Ok(Command::Tail { path: LOG.into(), follow, lines })
 }
 
 #[cfg(test)]
@@ -222,12 +303,32 @@ mod tests {
         Command::Echo { text: text.into(), path: path.into() }
     }
 
+    fn refused(command: Command, text: &str) -> Command {
+        Command::Refused { command: Box::new(command), text: text.into() }
+    }
+
     #[test]
     fn lines_are_commands() {
         for (line, command) in [
             ("", Command::Nothing),
             ("# ls", Command::Nothing),
-            ("help", Command::Help),
+            ("help", Command::Help { topic: None }),
+            ("help spawn heartbeat", Command::Help { topic: Some("spawn heartbeat".into()) }),
+            ("spawn gpu --help", Command::Help { topic: Some("spawn gpu".into()) }),
+            ("echo --help", Command::Help { topic: Some("echo".into()) }),
+            ("echo a --help > b", echoed("a --help\n", "b")),
+            ("attach 'a b.ticket'", Command::Attach { file: "a b.ticket".into() }),
+            ("refused whoami", refused(Command::WhoAmI, "whoami")),
+            ("refused echo -n 'a  b' >> /d", refused(echoed("a  b", "/d"), "echo -n a  b > /d")),
+            (
+                "refused attach a.ticket",
+                refused(Command::Attach { file: "a.ticket".into() }, "attach a.ticket"),
+            ),
+            ("refused --help", Command::Help { topic: Some("refused".into()) }),
+            ("whoami", Command::WhoAmI),
+            ("workers", Command::Workers),
+            ("log", Command::Tail { path: LOG.into(), follow: false, lines: 10 }),
+            ("log -f -n 3", Command::Tail { path: LOG.into(), follow: true, lines: 3 }),
             ("exit", Command::Exit),
             ("ls", Command::List { path: "/".into(), long: false }),
             ("ls -l /proc", Command::List { path: "/proc".into(), long: true }),
@@ -251,12 +352,24 @@ mod tests {
             (&["echo", "hello", ">>", "d"], echoed("hello\n", "d")),
             (&["echo", "hello", "/d"], echoed("hello\n", "/d")),
             (&["echo", "a > b", "/c", ">", "/d"], echoed("a > b /c\n", "/d")),
+            (&["refused", "echo", "a", ">", "d"], refused(echoed("a\n", "d"), "echo a > d")),
+            (&["refused", "echo", "a", "/d"], refused(echoed("a\n", "/d"), "echo a > /d")),
+            (&["refused", "whoami"], refused(Command::WhoAmI, "whoami")),
             (&["cat", "it's", "#"], Command::Cat { paths: vec!["it's".into(), "#".into()] }),
         ] {
             assert_eq!(words(command).expect("a command"), expected, "{command:?}");
         }
         assert!(words(&["echo", "hello"]).is_err());
         assert!(words(&["echo", "hello", "d"]).is_err());
+    }
+
+    #[test]
+    fn a_ticket_in_place_of_its_file_is_not_shown() {
+        let ticket = format!("{}00ff.00ff", ::ticket::PREFIX);
+        for line in [format!("attach {ticket}"), format!("refused attach x {ticket}")] {
+            let failure = Command::of_line(&line).expect_err("a ticket").to_string();
+            assert!(failure.contains("`attach FILE`") && !failure.contains("00ff"), "{failure}");
+        }
     }
 
     #[test]
@@ -276,21 +389,31 @@ mod tests {
             ("> a", "before the last word"),
             ("tail", "`tail PATH`"),
             ("tail -n x a", "-n takes a number"),
-            ("tail a b", "one path"),
-            ("help me", "nothing behind it"),
+            ("tail a b", "`b` is too much: `tail [-f] [-n N] PATH`"),
+            ("log a", "`a` is too much: `log [-f] [-n N]`"),
+            ("log -x", "no option -x: `log [-f] [-n N]`"),
+            ("attach", "attach: with which ticket? `attach FILE`"),
+            ("attach -x", "attach: no option -x: `attach FILE`"),
+            ("attach a b", "attach: one file"),
+            ("attach a > b", "only `echo"),
+            ("refused", "refused: which command? `refused COMMAND [ARGUMENT...]`"),
+            ("refused > /a", "refused: which command?"),
+            ("refused --odd", "refused: no option --odd: `refused COMMAND [ARGUMENT...]`"),
+            ("refused rm", "`rm` is no command"),
+            ("refused kill 7", "kill: must be a worker like"),
+            ("refused cat a > b", "cat: only `echo"),
+            ("refused refused ls", "refused: `refused ls` asks nothing that a hive refuses"),
+            ("refused exit", "refused: `exit` asks nothing"),
+            ("refused help", "refused: `help` asks nothing"),
+            ("refused kill --help", "refused: `kill --help` asks nothing"),
+            ("whoami x", "nothing behind it"),
+            ("help me", "`me` is no command"),
             ("ticket mint", "from another shell only"),
             ("cat 'a", "quote is not closed"),
         ] {
             let failure = Command::of_line(line).expect_err(line);
             assert!(failure.to_string().contains(says), "{line}: {failure}");
             assert_eq!(failure.code(), crate::FAILED);
-        }
-    }
-
-    #[test]
-    fn help_names_every_command() {
-        for name in NAMES {
-            assert!(COMMAND_HELP.contains(&format!("\n  {name} ")), "{name}");
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use ::control::{Field, Form, Key, TABLE, Takes, parse};
-use client::{Errno, Kind};
+use client::Errno;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Result};
@@ -16,15 +16,11 @@ use crate::output::Output;
 use crate::session::Hive;
 
 /// Where the lines go.
-const CONTROL: &str = "/queen/ctl";
-/// What the last line of this session came to.
+pub(crate) const CONTROL: &str = "/queen/ctl";
+/// The worker that this session spawned last.
 const LAST: &str = "/queen/last";
 /// A directory a worker.
 const WORKERS: &str = "/worker";
-/// A line a worker, among others.
-const SCHEDULE: &str = "/proc/sched";
-/// The command that lists workers.
-pub(crate) const WORKERS_NAME: &str = "workers";
 
 /// A line that `::control` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +30,19 @@ pub(crate) struct Order {
     line: String,
 }
 
+impl Order {
+    /// The command.
+    pub fn form(&self) -> &'static Form {
+        self.form
+    }
+}
+
 /// The first word of every command here, once.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     let first = |(index, form): &(usize, &'static Form)| {
         TABLE.iter().take(*index).all(|before| before.verb() != form.verb())
     };
-    TABLE.iter().enumerate().filter(first).map(|(_, form)| form.verb()).chain([WORKERS_NAME])
+    TABLE.iter().enumerate().filter(first).map(|(_, form)| form.verb())
 }
 
 /// Whether commands here begin with this word.
@@ -48,7 +51,7 @@ pub(crate) fn has(name: &str) -> bool {
 }
 
 /// The values of a form that a shell writes, in order, objects taken apart.
-fn values(form: &Form) -> Vec<&'static Field> {
+pub(crate) fn values(form: &Form) -> Vec<&'static Field> {
     let inner = |field: &'static Field| match field.takes {
         Takes::Object(inner) => inner,
         _ => std::slice::from_ref(field),
@@ -56,12 +59,12 @@ fn values(form: &Form) -> Vec<&'static Field> {
     form.fields.iter().flat_map(inner).filter(|field| !field.word.is_empty()).collect()
 }
 
-fn is_option(field: &Field) -> bool {
+pub(crate) fn is_option(field: &Field) -> bool {
     field.word.starts_with("--")
 }
 
 /// How a command is written: `spawn heartbeat [--ticks N] …`.
-fn usage(form: &Form) -> String {
+pub(crate) fn usage(form: &Form) -> String {
     let mut usage = form.name.to_owned();
     for field in values(form) {
         let word = if is_option(field) { format!("{} N", field.word) } else { field.word.into() };
@@ -72,26 +75,6 @@ fn usage(form: &Form) -> String {
         };
     }
     usage
-}
-
-/// The commands here, for people.
-pub(crate) fn help() -> String {
-    let mut help = String::from("Commands of a queen:\n");
-    for form in &TABLE {
-        let _ = writeln!(help, "  {}\n      {}", usage(form), form.help);
-        for field in values(form) {
-            let range = match field.takes {
-                Takes::Number { min, max } => format!(" ({min} to {max})"),
-                _ => String::new(),
-            };
-            let _ = writeln!(help, "      {:<12} {}{range}", field.word, field.help);
-        }
-    }
-    let _ = writeln!(
-        help,
-        "  {WORKERS_NAME}\n      list the workers, with what {SCHEDULE} says of each"
-    );
-    help
 }
 
 /// The order that these words are, of which `verb` is the first.
@@ -210,34 +193,6 @@ fn read_if_there(hive: &mut Hive, path: &str) -> Result<Option<String>> {
     }
 }
 
-/// Lists the workers, a line each: what the schedule says of it, or its name alone.
-pub(crate) fn list_workers(hive: &mut Hive, output: &mut Output) -> Result<()> {
-    let entries = hive.list(WORKERS).map_err(|error| Failure::from(error).at(WORKERS))?;
-    let mut names: Vec<_> =
-        entries.into_iter().filter(|entry| entry.kind == Kind::Directory).collect();
-    names.sort_by_key(|entry| (entry.name.len(), entry.name.clone()));
-    let schedule = read_if_there(hive, SCHEDULE)?.unwrap_or_default();
-    for entry in names {
-        let name = &entry.name;
-        let state = schedule
-            .lines()
-            .find(|line| line.split_whitespace().any(|word| names_worker(word, name)));
-        if output.is_json() {
-            output.object(&json!({ "worker": name, "state": state }))?;
-        } else {
-            let line = output.name(state.unwrap_or(name));
-            output.text(&format!("{line}\n"))?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a word of a line says whose line it is: `worker-7`, `worker-7:`, `id=worker-7`.
-fn names_worker(word: &str, name: &str) -> bool {
-    let word = word.trim_end_matches([':', ',']);
-    word.rsplit_once('=').map_or(word, |(_, value)| value) == name
-}
-
 /// What Tab offers for the word `start` behind `before`, the words of a command here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
@@ -247,6 +202,8 @@ pub(crate) enum Offer {
     Names(&'static str),
     /// Paths.
     Paths,
+    /// Paths of files of this machine.
+    Files,
 }
 
 /// What may come behind these words of a line. `None` where it is no command of this module.
@@ -369,18 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn help_is_the_tables() {
-        let help = help();
+    fn usage_and_names_are_the_tables() {
         for form in &TABLE {
-            assert!(help.contains(&format!("\n  {}", usage(form))) && help.contains(form.help));
             assert!(has(form.verb()) && names().any(|name| name == form.verb()));
         }
-        assert!(
-            help.contains("\n  spawn heartbeat [--ticks N] [--period-ms N] [--ttl N] [--ops N]\n")
-        );
-        assert!(help.contains("--ttl        seconds that a worker lives (1 to 31536000)"));
+        let usage = TABLE.first().map(usage).expect("a command");
+        assert_eq!(usage, "spawn heartbeat [--ticks N] [--period-ms N] [--ttl N] [--ops N]");
         let names: Vec<_> = names().collect();
-        assert_eq!(names, ["spawn", "kill", "budget", "bind", "mount", "revoke", "workers"]);
+        assert_eq!(names, ["spawn", "kill", "budget", "bind", "mount", "revoke"]);
     }
 
     #[test]
@@ -404,15 +357,5 @@ mod tests {
         }
         assert_eq!(offer(&words("cat"), "/"), None);
         assert_eq!(offer(&[], "sp"), None);
-    }
-
-    #[test]
-    fn a_line_of_the_schedule_names_its_worker() {
-        for word in ["worker-7", "worker-7:", "id=worker-7", "id=worker-7,"] {
-            assert!(names_worker(word, "worker-7"), "{word}");
-        }
-        for word in ["worker-71", "worker-", "xworker-7", "worker-7=x"] {
-            assert!(!names_worker(word, "worker-7"), "{word}");
-        }
     }
 }

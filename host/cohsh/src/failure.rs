@@ -16,6 +16,10 @@ pub(crate) struct Failure {
     cause: Cause,
     /// The file that it is about.
     path: Option<String>,
+    /// Why the hive refuses, as its log says.
+    reason: Option<String>,
+    /// What to do next, where more is known than the error's number.
+    advice: Option<String>,
 }
 
 #[derive(Debug)]
@@ -24,6 +28,8 @@ enum Cause {
     Usage(String),
     /// It is refused here, for the hive would refuse it.
     Refused(String),
+    /// The hive has done what it was to refuse.
+    NotRefused(String),
     /// The results have said it.
     Told,
     /// The hive refuses, or the connection does not work.
@@ -37,27 +43,36 @@ enum Cause {
 }
 
 impl Failure {
+    fn of(cause: Cause) -> Self {
+        Self { cause, path: None, reason: None, advice: None }
+    }
+
     pub fn usage(text: impl Into<String>) -> Self {
-        Self { cause: Cause::Usage(text.into()), path: None }
+        Self::of(Cause::Usage(text.into()))
     }
 
     pub fn no_link(error: &anyhow::Error) -> Self {
-        Self { cause: Cause::NoLink(format!("{error:#}")), path: None }
+        Self::of(Cause::NoLink(format!("{error:#}")))
     }
 
     /// Refused without asking the hive.
     pub fn refused_here(text: impl Into<String>) -> Self {
-        Self { cause: Cause::Refused(text.into()), path: None }
+        Self::of(Cause::Refused(text.into()))
+    }
+
+    /// That the hive has done what it was to refuse.
+    pub fn not_refused(command: &str) -> Self {
+        Self::of(Cause::NotRefused(format!("`{command}` was not refused: the hive has done it")))
     }
 
     /// Refused, and the results say why.
     pub fn told() -> Self {
-        Self { cause: Cause::Told, path: None }
+        Self::of(Cause::Told)
     }
 
     /// The hive does not let this user in.
     pub fn attach(error: Error) -> Self {
-        Self { cause: Cause::Attach(error), path: None }
+        Self::of(Cause::Attach(error))
     }
 
     /// Of the hive's refusals.
@@ -70,8 +85,27 @@ impl Failure {
         Self { path: Some(self.path.unwrap_or_else(|| path.to_owned())), ..self }
     }
 
+    /// The same, and why the hive refuses.
+    pub fn because(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// The same, and what to do next.
+    pub fn advised(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
+    }
+
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Whether the error's number is all that is known.
+    pub fn is_bare(&self) -> bool {
+        self.reason.is_none() && self.advice.is_none() && !matches!(self.cause, Cause::Attach(_))
     }
 
     /// The hive's number for it, where the hive refused.
@@ -110,18 +144,19 @@ impl Failure {
 
     /// The exit code that tells it.
     pub fn code(&self) -> i32 {
-        let here = matches!(self.cause, Cause::Refused(_) | Cause::Told);
+        let here = matches!(self.cause, Cause::Refused(_) | Cause::NotRefused(_) | Cause::Told);
         if here || self.errno().is_some() { REFUSED } else { FAILED }
     }
 
     /// What to do next.
-    fn advice(&self) -> Option<&'static str> {
+    fn advice(&self) -> Option<&str> {
+        if self.advice.is_some() {
+            return self.advice.as_deref();
+        }
+        if let Some(reason) = &self.reason {
+            return advice_on(reason);
+        }
         match self.client()? {
-            Error::Refused(Errno::EACCES | Errno::EPERM)
-                if matches!(self.cause, Cause::Attach(_)) =>
-            {
-                Some("give a valid ticket by --ticket-file FILE; `cohsh ticket mint` makes one")
-            }
             Error::Refused(errno) => Some(advice(*errno)),
             Error::Path(_) => Some("correct the path"),
             Error::Interrupted => None,
@@ -130,6 +165,20 @@ impl Failure {
             Error::HungUp | Error::Link(_) => Some("see whether the hive still runs, then repeat"),
         }
     }
+}
+
+/// What to do next where the hive says why it refuses, and that is not enough.
+fn advice_on(reason: &str) -> Option<&'static str> {
+    let advices = [
+        ("kill: no such worker", "`workers` lists those that live"),
+        ("revoke: no session", "`cat /proc/sessions` shows the tickets that are in use"),
+        ("mount.service: no such", "docs/INTERFACES.md says which there are"),
+        ("bind.", "`ls` shows what is there"),
+        ("mount.at", "`ls` shows what is there"),
+        ("bind: something is mounted", "bind it somewhere else"),
+        ("bind: the session has as many", "begin another session"),
+    ];
+    advices.iter().find(|(start, _)| reason.starts_with(start)).map(|(_, advice)| *advice)
 }
 
 /// What to do next where the hive refused.
@@ -153,13 +202,13 @@ fn advice(errno: Errno) -> &'static str {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { cause: Cause::Client(error), path: None }
+        Self::of(Cause::Client(error))
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self { cause: Cause::Output(error), path: None }
+        Self::of(Cause::Output(error))
     }
 }
 
@@ -168,14 +217,25 @@ impl fmt::Display for Failure {
         if let Some(path) = &self.path {
             write!(f, "{path}: ")?;
         }
+        if let (Some(reason), Some(errno)) = (&self.reason, self.errno()) {
+            write!(f, "{reason} ({})", errno.name().unwrap_or("refused"))?;
+            return self.write_advice(f);
+        }
         match &self.cause {
-            Cause::Usage(text) | Cause::NoLink(text) | Cause::Refused(text) => f.write_str(text),
+            Cause::Usage(text) | Cause::NoLink(text) => f.write_str(text),
+            Cause::Refused(text) | Cause::NotRefused(text) => f.write_str(text),
             Cause::Told => f.write_str("refused"),
             Cause::Client(error) | Cause::Attach(error) => error.fmt(f),
             Cause::Output(error) => {
                 write!(f, "cannot write the results: {error}; send stdout elsewhere")
             }
         }?;
+        self.write_advice(f)
+    }
+}
+
+impl Failure {
+    fn write_advice(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.advice() {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
 use crate::output::{Content, Output};
+use crate::refusal;
 use crate::session::Hive;
 
 /// Bytes asked for in one read: as many as a message carries.
@@ -194,8 +195,19 @@ pub(crate) fn append_whole(hive: &mut Hive, path: &str, text: &[u8]) -> Result<(
         ))
         .at(path));
     }
-    let written = hive.with_open(path, Mode::Append, |hive, file| hive.write(file, 0, text));
-    let written = written.map_err(|error| Failure::from(error).at(path))? as usize;
+    let mut is_open = false;
+    let written = hive.with_open(path, Mode::Append, |hive, file| {
+        is_open = true;
+        hive.write(file, 0, text)
+    });
+    let written = match written {
+        Ok(written) => written as usize,
+        Err(error) => {
+            let failure = Failure::from(error).at(path);
+            // Where it is not even opened the log says nothing of it.
+            return Err(if is_open { refusal::explain(hive, failure, text) } else { failure });
+        }
+    };
     if written < text.len() {
         let length = text.len();
         return Err(Failure::usage(format!(

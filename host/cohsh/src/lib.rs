@@ -7,32 +7,46 @@
 //! Nothing that a file holds moves the cursor: on a terminal control characters are shown as
 //! escapes, and raw bytes go only where there is no terminal.
 //!
-//! `ticket` among the words of [`Input::Words`] mints and shows tickets without a hive.
+//! Some words of [`Input::Words`] need no hive: `ticket` mints and shows tickets, `completions` and
+//! `man` print what other programs read. [`program`] is the program around it all, with its options,
+//! the environment and the configuration.
 //!
-//! Deliberately absent: variables, pipes and local files; the shell outside has those. The
-//! history of a terminal's lines is gone at its end, for lines may hold tickets.
+//! Deliberately absent: variables, pipes, and files of this machine but for tickets; the shell
+//! outside has those. The history of a terminal's lines is gone at its end, for lines may hold
+//! tickets.
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod command;
 mod complete;
+mod config;
 mod control;
+mod explain;
 mod failure;
 mod files;
+mod generate;
+mod help;
+mod local;
+mod manual;
 mod output;
 mod private;
+pub mod program;
+mod refusal;
 mod session;
 mod shell;
 mod stream;
 mod tail;
+mod target;
 mod ticket;
 mod utc;
+mod whoami;
 mod words;
+mod workers;
 
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal as _};
 use std::path::Path;
 
-pub use command::command_help;
 pub use stream::{Stream, tcp, unix};
 
 use command::Command;
@@ -42,7 +56,7 @@ use session::Session;
 
 /// Exit code: everything was done.
 pub const OK: i32 = 0;
-/// Exit code: the hive refused.
+/// Exit code: the hive refused, or did what it was to refuse.
 pub const REFUSED: i32 = 1;
 /// Exit code: wrong usage, no link to the hive, or nowhere to write.
 pub const FAILED: i32 = 2;
@@ -118,11 +132,10 @@ pub fn run(
     let mut output = Output::new(Box::new(io::stdout()), terminal, options.json);
     let session = Session::new(&connect, options);
     match input {
-        Input::Words(words) if words.first().is_some_and(|word| word == "ticket") => {
-            let words = words.get(1..).unwrap_or_default();
-            ended(ticket::run(words, &mut output), &mut output)
-        }
-        Input::Words(words) => once(session, Command::of_words(&words), &mut output),
+        Input::Words(words) => match local::find(&words) {
+            Some(local) => ended(local.run(&words, &mut output), &mut output),
+            None => once(session, Command::of_words(&words), &mut output),
+        },
         Input::Line(line) => once(session, Command::of_line(&line), &mut output),
         Input::Script { name, lines } => script(session, &name, lines, &mut output),
         Input::Terminal => shell::run(session, &mut output),

@@ -77,6 +77,25 @@ impl Output {
         Ok(writeln!(io::stderr(), "cohsh: {}: lost {bytes} bytes: {why}", one_line(path))?)
     }
 
+    /// That a followed file is gone.
+    pub fn gone(&mut self, path: &str) -> Result<()> {
+        if self.json {
+            return self.object(&json!({ "path": path, "gone": true }));
+        }
+        self.fresh_line()?;
+        let why = "its worker has ended, and `log` says why";
+        Ok(writeln!(io::stderr(), "cohsh: {}: is gone: {why}", one_line(path))?)
+    }
+
+    /// What the hive refused, as it was to.
+    pub fn refusal(&mut self, failure: &Failure) -> Result<()> {
+        if self.json {
+            return self.object(&fields("refused", failure).into());
+        }
+        self.fresh_line()?;
+        self.text(&format!("refused: {}\n", one_line(&failure.to_string())))
+    }
+
     /// Why `whose` command failed.
     pub fn failure(&mut self, whose: &str, failure: &Failure) {
         // Where even that cannot be written the exit code tells it.
@@ -96,14 +115,8 @@ impl Output {
             writeln!(io::stderr(), "{}: {}", one_line(whose), one_line(&failure.to_string()))?;
             return Ok(());
         }
-        let mut object = Map::new();
-        object.insert("error".into(), failure.to_string().into());
-        object.insert("errno".into(), failure.errno().map(|errno| errno.0).into());
-        object.insert("name".into(), failure.errno().and_then(Errno::name).into());
+        let mut object = fields("error", failure);
         object.insert("at".into(), whose.into());
-        if let Some(path) = failure.path() {
-            object.insert("path".into(), path.into());
-        }
         self.object(&object.into())
     }
 
@@ -114,6 +127,19 @@ impl Output {
             false => Ok(()),
         }
     }
+}
+
+/// What is known of a failure, whose message is called `message`.
+fn fields(message: &str, failure: &Failure) -> Map<String, Value> {
+    let errno = failure.errno();
+    let fields: [(&str, Value); 5] = [
+        (message, failure.to_string().into()),
+        ("errno", errno.map(|errno| errno.0).into()),
+        ("name", errno.and_then(Errno::name).into()),
+        ("path", failure.path().into()),
+        ("reason", failure.reason().into()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What a file holds, as it comes. Where characters matter, the first bytes of one whose rest has
@@ -148,6 +174,12 @@ impl<'a> Content<'a> {
     pub fn lost(&mut self, bytes: Option<u64>) -> Result<()> {
         self.end()?;
         self.output.lost(self.path, bytes)
+    }
+
+    /// That the file is gone.
+    pub fn gone(&mut self) -> Result<()> {
+        self.end()?;
+        self.output.gone(self.path)
     }
 
     /// There is no more.

@@ -1,22 +1,24 @@
 //! The connection of a run: made when it is needed, made anew when it broke.
 
+use std::path::Path;
 use std::time::Duration;
 
 use client::{Client, Entry, Who};
+use serde_json::json;
+use ticket::{Role, TicketId, parse_attach, read_unchecked};
 
-use crate::command::{Command, command_help};
-use crate::control;
+use crate::command::Command;
+use crate::explain::{self, Verdict};
 use crate::failure::{Failure, Result};
-use crate::files;
 use crate::output::Output;
 use crate::stream::{Interruptible, Interrupts, Stream};
-use crate::tail;
-use crate::{Options, output};
+use crate::whoami::{self, Identity};
+use crate::{Options, REFUSED, control, files, help, output, tail, workers};
 
 /// A connection to a hive.
 pub(crate) type Hive = Client<Interruptible>;
 
-/// How long a completion may take.
+/// How long a completion and what helps may take.
 const COMPLETION: Duration = Duration::from_secs(2);
 
 /// A run's connection.
@@ -55,15 +57,18 @@ impl<'a> Session<'a> {
                 hive.stream_mut().set_patience(patience);
                 hive
             }
-            None => {
-                let stream = (self.connect)().map_err(|error| Failure::no_link(&error))?;
-                let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
-                    .map_err(|error| Failure::no_link(&error.into()))?;
-                stream.set_patience(patience);
-                Client::attach(stream, &self.who).map_err(Failure::attach)?
-            }
+            None => self.connect(&self.who, patience)?,
         };
         Ok(self.hive.insert(hive))
+    }
+
+    /// A new connection, which `who` is attached on.
+    fn connect(&self, who: &Who, patience: Option<Duration>) -> Result<Hive> {
+        let stream = (self.connect)().map_err(|error| Failure::no_link(&error))?;
+        let mut stream = Interruptible::new(stream, self.interrupts.as_ref())
+            .map_err(|error| Failure::no_link(&error.into()))?;
+        stream.set_patience(patience);
+        Client::attach(stream, who).map_err(|error| explain::attach(Failure::attach(error), who))
     }
 
     /// Has `work` work with the hive.
@@ -83,12 +88,70 @@ impl<'a> Session<'a> {
     pub fn execute(&mut self, command: &Command, output: &mut Output) -> Result<()> {
         match command {
             Command::Nothing | Command::Exit => Ok(()),
-            Command::Help if output.is_json() => {
-                output.object(&serde_json::json!({ "help": command_help() }))
+            Command::Help { topic } => self.help(topic.as_deref(), output),
+            Command::Attach { file } => self.attach(file, output),
+            Command::Refused { command, text } => match self.execute(command, output) {
+                Ok(()) => Err(Failure::not_refused(text)),
+                Err(failure) if failure.code() == REFUSED => output.refusal(&failure),
+                Err(failure) => Err(failure),
+            },
+            _ => {
+                let done = self.with_hive(None, |hive| execute(hive, command, output));
+                done.map_err(|failure| self.explain(failure, command))
             }
-            Command::Help => output.text(&command_help()),
-            _ => self.with_hive(None, |hive| execute(hive, command, output)),
         }
+    }
+
+    /// Attaches with the ticket in `file`, to the same tree. Only then the old session ends.
+    fn attach(&mut self, file: &str, output: &mut Output) -> Result<()> {
+        let old = parse_attach(&self.who.uname, &self.who.aname);
+        let aname = crate::ticket::attach_name(Path::new(file), old.path)?;
+        let who = Who { uname: old.name.to_owned(), aname };
+        self.hive = Some(self.connect(&who, None)?);
+        self.who = who;
+        if !output.is_json() {
+            return output.text("ok\n");
+        }
+        // The hive has taken it, so what it claims is true.
+        let ticket = parse_attach(&self.who.uname, &self.who.aname).ticket.unwrap_or_default();
+        let role = read_unchecked(ticket).ok().map(|claims| claims.role.name());
+        let ticket = TicketId::of(ticket).map(|id| id.to_string());
+        output.object(&json!({ "file": file, "ticket": ticket, "role": role }))
+    }
+
+    /// What is behind a failure. A session that has ended is forgotten.
+    fn explain(&mut self, failure: Failure, command: &Command) -> Failure {
+        let Some(hive) = &mut self.hive else { return failure };
+        hive.stream_mut().set_patience(Some(COMPLETION));
+        match explain::command(failure, hive, &self.who, command) {
+            Verdict::Goes(failure) => failure,
+            Verdict::Ended(failure) => {
+                self.hive = None;
+                failure
+            }
+        }
+    }
+
+    /// Shows what this session may use, or what a command does. Without a hive it is about every
+    /// session.
+    fn help(&mut self, topic: Option<&str>, output: &mut Output) -> Result<()> {
+        if let Some(topic) = topic {
+            let meant = help::meant(topic)?;
+            return match output.is_json() {
+                true => help::page_objects(&meant).iter().try_for_each(|page| output.object(page)),
+                false => output.text(&help::pages(&meant)),
+            };
+        }
+        let role = self.role();
+        match output.is_json() {
+            true => help::objects(role).iter().try_for_each(|entry| output.object(entry)),
+            false => output.text(&help::commands(role)),
+        }
+    }
+
+    /// The session's role, if there is a hive that soon says it.
+    fn role(&mut self) -> Option<Role> {
+        self.with_hive(Some(COMPLETION), Identity::of).ok()?.role()
     }
 
     /// What a path that begins with `directory` may go on with.
@@ -109,8 +172,11 @@ fn execute(hive: &mut Hive, command: &Command, output: &mut Output) -> Result<()
         }
         Command::Echo { text, path } => files::append(hive, path, text.as_bytes(), output),
         Command::Tail { path, follow, lines } => tail::tail(hive, path, *lines, *follow, output),
-        Command::Workers => control::list_workers(hive, output),
+        Command::WhoAmI => whoami::show(hive, output),
+        Command::Workers => workers::list(hive, output),
         Command::Order(order) => control::run(hive, order, output),
-        Command::Nothing | Command::Help | Command::Exit => Ok(()),
+        // They are the session's.
+        Command::Attach { .. } | Command::Refused { .. } => Ok(()),
+        Command::Nothing | Command::Help { .. } | Command::Exit => Ok(()),
     }
 }

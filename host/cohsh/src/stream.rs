@@ -1,7 +1,7 @@
 //! Streams to a hive, and waits that end early.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,6 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::SigId;
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{pipe, unregister};
+
+/// How long an address may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected stream to a hive: a socket, for a wait on it must end when something else happens.
 pub trait Stream: Read + Write + AsFd {}
@@ -24,8 +27,17 @@ impl<S: Read + Write + AsFd> Stream for S {}
 /// Where nobody listens there.
 pub fn unix(path: &Path) -> Result<Box<dyn Stream>> {
     let stream = UnixStream::connect(path).map_err(|error| {
-        let path = path.display();
-        anyhow!("no hive at {path} ({error}): start one with `./cohesix run`, or give --socket")
+        let next = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                "it is another user's: ask for a ticket and for --tcp, or give your own hive's \
+                 --socket"
+            }
+            _ => {
+                "start one with `./cohesix run --headless`, or `./cohesix sim` for a simulated \
+                 one, or give --socket, --tcp or --hive"
+            }
+        };
+        anyhow!("no hive at {} ({error}): {next}", path.display())
     })?;
     Ok(Box::new(stream))
 }
@@ -35,12 +47,27 @@ pub fn unix(path: &Path) -> Result<Box<dyn Stream>> {
 /// # Errors
 /// Where nobody listens there.
 pub fn tcp(address: &str) -> Result<Box<dyn Stream>> {
-    let stream = TcpStream::connect(address).map_err(|error| {
-        anyhow!("no hive at {address} ({error}): start one with --listen, or give HOST:PORT")
+    let stream = connect(address).map_err(|error| {
+        anyhow!(
+            "no hive at {address} ({error}): start one there with `./cohesix run --headless \
+             --listen ADDRESS:PORT`, or give another HOST:PORT"
+        )
     })?;
     // Requests are small and each waits for its answer.
     stream.set_nodelay(true).context("cannot set up the connection")?;
     Ok(Box::new(stream))
+}
+
+/// Connects to the first address of `HOST:PORT` where somebody answers in time.
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Hears of Ctrl-C for as long as it lives.

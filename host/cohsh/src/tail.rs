@@ -2,10 +2,12 @@
 //!
 //! Following needs no clock: a read of `/proc/events` waits until something changed anywhere in
 //! the hive, then the file is read on. Events are opened first, so no change falls in between.
-//! Which file changed is not heeded, for a file may have several paths.
+//! Which file changed is not heeded, for a file may have several paths. A worker's file is gone with
+//! its worker: then following it ends.
 
 use client::{Errno, Error, File, names};
 
+use crate::explain;
 use crate::failure::{Failure, Result};
 use crate::files::open;
 use crate::output::{Content, Output};
@@ -13,6 +15,8 @@ use crate::session::Hive;
 
 /// The file whose reads wait.
 const EVENTS: &str = "/proc/events";
+/// The hive's log.
+pub(crate) const LOG: &str = "/log/queen.log";
 /// Bytes asked for in one read: as many as a message carries.
 const READ: u32 = u32::MAX;
 /// Bytes of what is there already that are kept for its last lines.
@@ -42,7 +46,14 @@ pub(crate) fn tail(
             with_end(hive, path, lines, &mut content, |hive, file, offset, content| {
                 loop {
                     events.next(hive)?;
-                    read_on(hive, file, offset, content, |content, bytes| content.put(bytes))?;
+                    let put = |content: &mut Content<'_>, bytes: &[u8]| content.put(bytes);
+                    match read_on(hive, file, offset, content, put) {
+                        // Where the session is over, too, that is no end but a failure.
+                        Err(failure) if is_gone(&failure) && !explain::is_over(hive) => {
+                            return content.gone();
+                        }
+                        done => done?,
+                    }
                 }
             })
         })
@@ -50,6 +61,11 @@ pub(crate) fn tail(
         with_end(hive, path, lines, &mut content, |_, _, _, content| content.end())
     };
     shown.map_err(|failure| failure.at(path))
+}
+
+/// Whether the file is not there any more.
+fn is_gone(failure: &Failure) -> bool {
+    matches!(failure.errno(), Some(Errno::EBADF | Errno::ESTALE))
 }
 
 /// Shows the last lines of a file, then calls `after` with the file and where it was read to.

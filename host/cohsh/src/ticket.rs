@@ -8,7 +8,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 use serde_json::{Value, json};
 use ticket::{
     Budget, Claims, Key, MAX_SECRET, MAX_TICKET, Name, PREFIX, Role, Ticket, TicketError, TicketId,
@@ -44,10 +45,10 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Mint {
     /// The hive's secret: a file of mode 0600
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     secret_file: PathBuf,
     /// As what its holder attaches: queen, worker-heartbeat, worker-gpu, observer or gpu-bridge
-    #[arg(long, value_name = "ROLE", value_parser = role)]
+    #[arg(long, value_name = "ROLE", value_parser = roles())]
     role: Role,
     /// The worker that it is for (which workers' tickets need), or whoever holds it
     #[arg(long, value_name = "ID", value_parser = Name::new)]
@@ -62,25 +63,28 @@ struct Mint {
     #[arg(long, value_name = "N")]
     ops: Option<u64>,
     /// Write it to a new file of mode 0600 instead
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 struct Show {
     /// The hive's secret, to see whether it has minted the ticket
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     secret_file: Option<PathBuf>,
     /// The ticket: a file of mode 0600, or - for stdin
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 }
 
-fn role(name: &str) -> Result<Role, String> {
-    Role::of_name(name).ok_or_else(|| {
-        let names = Role::ALL.map(Role::name).join(", ");
-        format!("there are {names}")
-    })
+fn roles() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::name))
+        .try_map(|name| Role::of_name(&name).ok_or("no role"))
+}
+
+/// The command with its options.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command().name("ticket")
 }
 
 /// Runs the command behind the word `ticket`.
@@ -214,9 +218,11 @@ pub(crate) fn attach_name(file: &Path, path: &str) -> Result<String> {
     if !path.is_empty() && !path.starts_with('/') {
         return Err(Failure::usage("with a ticket the tree's name begins with a slash: add one"));
     }
-    let bytes = private::read(file, MAX_TICKET + LINE_END);
-    let ticket = read_ticket(bytes).map_err(|failure| failure.at(&file.display().to_string()))?;
-    Ok(ticket + path)
+    let bytes = private::read(file, MAX_TICKET + LINE_END)?;
+    // No hive has refused anything: the file is the wrong one.
+    let wrong = |failure: Failure| Failure::usage(failure.to_string());
+    let ticket = read_ticket(Ok(bytes)).map_err(wrong);
+    Ok(ticket.map_err(|failure| failure.at(&file.display().to_string()))? + path)
 }
 
 fn key(secret_file: &Path) -> Result<Key> {

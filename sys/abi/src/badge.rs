@@ -138,7 +138,7 @@ mod tests {
         assert!(!one.device() && !one.news());
         let Origin::Signal(news) = Badge::NEWS.origin() else { panic!("a signal") };
         assert!(news.news() && !news.device() && !(0..8).any(|region| news.doorbell(region)));
-        assert!(Badge::NEWS.0 < 1 << 28);
+        const { assert!(Badge::NEWS.0 < 1 << 28) };
         assert!(together.0 < 1 << 28);
     }
 

@@ -8,6 +8,9 @@ pub const MAX_LINE: usize = 200;
 /// Message words of the longest text: its length and its bytes.
 pub const TEXT_WORDS: usize = 1 + MAX_LINE.div_ceil(8);
 
+/// A number that nobody knows.
+pub const UNKNOWN: u64 = u64::MAX;
+
 /// What a process may ask of the root task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
@@ -21,8 +24,9 @@ pub enum Operation {
     /// Word 0: offset in bytes. The answer is a piece of the boot text from there on, as a text;
     /// an empty one at the end.
     BootText = 4,
-    /// The answer's words 0 to 3: free memory in bytes, memory in bytes that processes were given
-    /// at boot, free slots, running components.
+    /// The answer's words 0 to 5: free memory in bytes, memory in bytes that processes were given
+    /// at boot, free slots, running components, running workers, and in how many slots the kernel
+    /// differs from the root task's book, [`UNKNOWN`] where the kernel does not tell.
     Memory = 5,
     /// What a spawn may ask for. Word 0: a [`WorkerKind`]. The answer's words are
     /// [`WorkerLimits`].
@@ -37,15 +41,19 @@ pub enum Operation {
     /// The answer's words 0 to 3: the key of the tickets, little-endian; word 4: when the machine
     /// started, in milliseconds since 1970.
     TicketKey = 10,
-    /// Word 0: an index. The answer's word 0 is the index of the first process from there on, and
-    /// behind it, as a text, a line about what it holds; no words where there is none.
+    /// Word 0: an index; word 1: 0 for what it holds, 1 for how it is scheduled. The answer's word
+    /// 0 is the index of the first process from there on, and behind it, as a text, a line about
+    /// it; no words where there is none.
     Process = 11,
     /// Word 0: nanoseconds since the machine's start at which to signal the caller.
     Alarm = 12,
+    /// The answer is, as a text, the next line about what happened to a component; an empty one
+    /// where there is none.
+    TakeNote = 13,
 }
 
 impl Operation {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Ping,
         Self::Log,
         Self::Exit,
@@ -58,6 +66,7 @@ impl Operation {
         Self::TicketKey,
         Self::Process,
         Self::Alarm,
+        Self::TakeNote,
     ];
 
     /// Reads a request's label.
@@ -173,5 +182,33 @@ mod tests {
         assert_eq!(Status::from_label(Status::Busy as u64), Status::Busy);
         // What the kernel answers where there is no capability.
         assert_eq!(Status::from_label(2), Status::Invalid);
+    }
+
+    /// The first two cells of each row of a table of docs/INTERFACES.md, without title.
+    fn rows(name: &str) -> std::vec::Vec<[std::string::String; 2]> {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/INTERFACES.md");
+        let text = std::fs::read_to_string(document).expect("docs/INTERFACES.md");
+        let (_, behind) = text.split_once(&std::format!("<!-- {name} -->\n")).expect(name);
+        let (table, _) = behind.split_once("<!-- end of ").expect(name);
+        let cells = |line: &str| {
+            let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().into());
+            [cells.next().expect("a label"), cells.next().expect("a name")]
+        };
+        table.lines().skip(2).map(cells).collect()
+    }
+
+    #[test]
+    fn the_document_has_every_operation_and_status() {
+        let operations = Operation::ALL
+            .map(|operation| [std::format!("{}", operation as u64), std::format!("{operation:?}")]);
+        assert_eq!(rows("operations"), operations);
+        let statuses = rows("statuses").into_iter().map(|[label, what]| {
+            let label = label.strip_prefix("0x").expect("a hexadecimal label");
+            let status = Status::from_label(u64::from_str_radix(label, 16).expect("a number"));
+            let name = what.split(':').next().expect("a name");
+            assert_eq!(std::format!("{status:?}"), name);
+            status as u64
+        });
+        assert!(statuses.eq(Status::Ok as u64..=Status::NoMemory as u64));
     }
 }

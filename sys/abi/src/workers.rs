@@ -86,6 +86,10 @@ impl WorkerLimits {
     }
 }
 
+/// In the place of a fault's kind: the worker asked the root task for what it may not. Apart from
+/// the kernel's.
+pub const FORBIDDEN_CALL: u64 = 1 << 32;
+
 /// Why a worker ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {

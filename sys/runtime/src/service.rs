@@ -3,7 +3,7 @@
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, pack_text, unpack_text};
+use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, UNKNOWN, pack_text, unpack_text};
 use sel4::message::MAX_WORDS;
 use sel4::{Cap, Endpoint};
 
@@ -64,15 +64,21 @@ pub struct Memory {
     pub slots: u64,
     /// Components that run.
     pub running: u64,
+    /// Workers that run.
+    pub workers: u64,
+    /// In how many slots the kernel differs from the book; `None` where it does not tell.
+    pub differences: Option<u64>,
 }
 
 /// Asks for the memory.
 pub fn memory() -> Result<Memory, Status> {
     let answer = ROOT.call(Operation::Memory as u64, [0; 4], 0);
-    match (Status::from_label(answer.info.label()), answer.registers) {
-        (Status::Ok, [free, at_boot, slots, running]) => {
-            Ok(Memory { free, at_boot, slots, running })
+    match (Status::from_label(answer.info.label()), answer.words(&mut [0; MAX_WORDS])) {
+        (Status::Ok, &[free, at_boot, slots, running, workers, differences]) => {
+            let differences = Some(differences).filter(|count| *count != UNKNOWN);
+            Ok(Memory { free, at_boot, slots, running, workers, differences })
         }
+        (Status::Ok, _) => Err(Status::Invalid),
         (refused, _) => Err(refused),
     }
 }

@@ -63,17 +63,38 @@ pub fn ticket_key() -> Result<Option<([u8; 32], u64)>, Status> {
     Ok(Some((key, started_ms)))
 }
 
+/// What to tell of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// What each holds.
+    Holdings = 0,
+    /// How each is scheduled.
+    Schedule = 1,
+}
+
 /// A line about each process that runs.
-pub fn processes(mut take: impl FnMut(&str)) -> Result<(), Status> {
+pub fn processes(about: About, mut take: impl FnMut(&str)) -> Result<(), Status> {
     let mut index = 0;
     loop {
-        let answer = ask(Operation::Process, &[index])?;
+        let answer = ask(Operation::Process, &[index, about as u64])?;
         let (mut words, mut buffer) = ([0; MAX_WORDS], [0; MAX_LINE + 8]);
         let Some((&found, packed)) = answer.words(&mut words).split_first() else { return Ok(()) };
         let text =
             unpack_text(packed, &mut buffer).and_then(|text| core::str::from_utf8(text).ok());
         take(text.ok_or(Status::Invalid)?);
         index = found + 1;
+    }
+}
+
+/// Every line about what happened to components that was not taken yet.
+pub fn take_notes(mut take: impl FnMut(&str)) {
+    while let Ok(answer) = ask(Operation::TakeNote, &[]) {
+        let (mut words, mut buffer) = ([0; MAX_WORDS], [0; MAX_LINE + 8]);
+        let text = unpack_text(answer.words(&mut words), &mut buffer);
+        match text.and_then(|text| core::str::from_utf8(text).ok()) {
+            Some("") | None => return,
+            Some(line) => take(line),
+        }
     }
 }
 

@@ -78,6 +78,23 @@ pub fn yield_now() {
     call_kernel(syscall::YIELD, 0, 0, [0; REGISTERS]);
 }
 
+/// Whether there is a capability in the slot `pointer`, as a debug kernel tells
+/// (`seL4_DebugCapIdentify`: the number of its type, 0 for none); `None` from any other kernel.
+#[must_use]
+pub fn is_filled(pointer: u64) -> Option<bool> {
+    #[cfg(sel4_debug)]
+    let told = {
+        let words = [0; REGISTERS];
+        Some(call_kernel(syscall::DEBUG_CAP_IDENTIFY, pointer, 0, words).badge != 0)
+    };
+    #[cfg(not(sel4_debug))]
+    let told = {
+        let _ = pointer;
+        None
+    };
+    told
+}
+
 /// Lends this thread's IPC buffer. Must not be nested.
 #[inline(always)]
 pub fn with_ipc_buffer<R>(use_it: impl FnOnce(&mut IpcBuffer) -> R) -> R {

@@ -8,6 +8,7 @@ use abi::workers::{self as wire, WorkerLimits};
 use drivers::timer;
 use heapless::String;
 use namespace::{Budget, Ended, Host, Limits, Reason, Spawn, SpawnError, WorkerId, WorkerKind};
+use runtime::workers::About;
 use runtime::{service, workers};
 use secure9p_core::Error;
 use sel4::fault::Fault;
@@ -126,6 +127,9 @@ impl Host for Facts {
         let reason = match ended.cause {
             wire::Cause::Ttl => Reason::Ttl,
             wire::Cause::Ticks => Reason::Ticks,
+            wire::Cause::Fault([wire::FORBIDDEN_CALL, label, ip]) => {
+                Reason::Fault { kind: "forbidden-call", address: label, ip }
+            }
             wire::Cause::Fault([kind, address, ip]) => {
                 Reason::Fault { kind: Fault::kind_of(kind), address, ip }
             }
@@ -140,25 +144,35 @@ impl Host for Facts {
                 writeln!(text, "at-boot: {}", memory.at_boot)?;
                 writeln!(text, "free: {}", memory.free)?;
                 writeln!(text, "slots-free: {}", memory.slots)?;
-                writeln!(text, "components: {}", memory.running)
+                writeln!(text, "components: {}", memory.running)?;
+                writeln!(text, "workers: {}", memory.workers)?;
+                match memory.differences {
+                    Some(0) => writeln!(text, "kernel: agrees about every slot"),
+                    Some(count) => writeln!(text, "kernel: differs in {count} slots"),
+                    None => writeln!(text, "kernel: does not tell (no debug build)"),
+                }
             }
             Err(status) => writeln!(text, "unknown: {status:?}"),
         }
     }
 
     fn capabilities(&mut self, text: &mut dyn fmt::Write) -> fmt::Result {
-        let mut written = Ok(());
-        let told = workers::processes(|line| {
-            written = written.and_then(|()| writeln!(text, "{line}"));
-        });
-        written?;
-        match told {
-            Ok(()) => Ok(()),
-            Err(status) => writeln!(text, "unknown: {status:?}"),
-        }
+        processes(About::Holdings, text)
     }
 
-    fn schedule(&mut self, _: &mut dyn fmt::Write) -> fmt::Result {
-        Ok(())
+    fn schedule(&mut self, text: &mut dyn fmt::Write) -> fmt::Result {
+        processes(About::Schedule, text)
+    }
+}
+
+fn processes(about: About, text: &mut dyn fmt::Write) -> fmt::Result {
+    let mut written = Ok(());
+    let told = workers::processes(about, |line| {
+        written = written.and_then(|()| writeln!(text, "{line}"));
+    });
+    written?;
+    match told {
+        Ok(()) => Ok(()),
+        Err(status) => writeln!(text, "unknown: {status:?}"),
     }
 }

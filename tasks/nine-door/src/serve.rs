@@ -130,6 +130,7 @@ impl<'p> Served<'p> {
                 Some(answer)
             }
             Origin::Signal(signals) if signals.news() => {
+                root::take_notes(|line| tree.log(format_args!("{line}")));
                 tree.reap();
                 tree.tick();
                 self.workers.sweep(tree);

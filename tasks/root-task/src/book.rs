@@ -2,10 +2,12 @@
 
 use core::fmt::{self, Write};
 
-use abi::service::{MAX_LINE, TEXT_WORDS, pack_text};
+use abi::service::{MAX_LINE, Status, TEXT_WORDS, pack_text};
+use drivers::timer;
 use heapless::{String, Vec};
-use manifest::Target;
+use manifest::{MAX_COMPONENTS, Target};
 use objects::process::Process;
+use supervisor::MILLISECOND;
 
 use crate::root::{PROCESSES, Root};
 use crate::serve::Answer;
@@ -13,14 +15,21 @@ use crate::workers;
 
 impl Root {
     /// The first process from `index` on: its index and a line about it.
-    pub(crate) fn process_line(&self, index: u64) -> Answer {
+    pub(crate) fn process_line(&self, words: &[u64]) -> Answer {
+        let &[index, about] = words else { return Answer::Word(Status::Invalid, 0) };
         let first = usize::try_from(index).unwrap_or(PROCESSES);
         let known = self.processes.iter().enumerate().skip(first);
-        let found = known.flat_map(|(index, process)| Some((index, process.as_ref()?))).next();
+        // How workers are scheduled their server knows.
+        let last = if about == 0 { PROCESSES } else { MAX_COMPONENTS };
+        let found = known.take_while(|(index, _)| *index < last);
+        let found = found.flat_map(|(index, process)| Some((index, process.as_ref()?))).next();
         let Some((index, process)) = found else { return Answer::words(&[]) };
         let mut line = String::<MAX_LINE>::new();
         // What no longer fits is cut.
-        let _ = self.describe(index, process, &mut line);
+        let _ = self.write_name(index, &mut line).and_then(|()| match about {
+            0 => self.write_holdings(index, process, &mut line),
+            _ => self.write_schedule(index, &mut line),
+        });
         let mut packed = [0; TEXT_WORDS];
         let used = pack_text(&line, &mut packed);
         let mut words: Vec<u64, { TEXT_WORDS + 1 }> = Vec::new();
@@ -30,14 +39,31 @@ impl Root {
         Answer::Words(words)
     }
 
-    fn describe(&self, index: usize, process: &Process, line: &mut dyn Write) -> fmt::Result {
+    fn write_name(&self, index: usize, line: &mut dyn Write) -> fmt::Result {
         match self.system.components.get(index) {
-            Some(component) => write!(line, "{}", component.name)?,
+            Some(component) => write!(line, "{}", component.name),
             None => match workers::place(self.ids[index]).and_then(|at| self.workers.number(at)) {
-                Some(number) => write!(line, "worker-{number}")?,
-                None => write!(line, "process-{index}")?,
+                Some(number) => write!(line, "worker-{number}"),
+                None => write!(line, "process-{index}"),
             },
         }
+    }
+
+    /// Priority, which of the processes of its name it is, and when it ends by the clock.
+    fn write_schedule(&self, index: usize, line: &mut dyn Write) -> fmt::Result {
+        let Some(component) = self.system.components.get(index) else { return Ok(()) };
+        let generation = self.ids[index].generation;
+        write!(line, " priority={} generation={generation}", component.priority)?;
+        match self.supervisor.deadline(index) {
+            Some(end) => {
+                let left = end.saturating_sub(timer::now()) / MILLISECOND;
+                write!(line, " ttl_left_ms={left:<12}")
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn write_holdings(&self, index: usize, process: &Process, line: &mut dyn Write) -> fmt::Result {
         let plan = process.plan();
         write!(
             line,

@@ -14,6 +14,8 @@ mod book;
 #[cfg(target_os = "none")]
 mod hardware;
 #[cfg(target_os = "none")]
+mod notes;
+#[cfg(target_os = "none")]
 mod panic;
 #[cfg(target_os = "none")]
 mod root;

@@ -21,6 +21,7 @@ use supervisor::{MILLISECOND, Schedule, Supervisor, Workers};
 use crate::archive::Archive;
 use crate::banner::BootText;
 use crate::hardware::Watch;
+use crate::notes::Notes;
 use crate::tickets::Office;
 use crate::wiring::{Share, Wiring};
 use crate::{banner, hardware, panic};
@@ -44,8 +45,11 @@ pub struct Root {
     pub(crate) supervisor: Supervisor,
     pub(crate) schedule: Schedule,
     pub(crate) workers: Workers,
+    /// The timer rings not before this, in nanoseconds since the machine's start.
+    pub(crate) rested: u64,
     /// When the workers' server wants to be told, in nanoseconds since the machine's start.
     pub(crate) alarm: u64,
+    pub(crate) notes: Notes,
     /// Components first, then workers by place.
     pub(crate) processes: [Option<Process>; PROCESSES],
     pub(crate) ids: [ProcessId; PROCESSES],
@@ -81,7 +85,9 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         watch: hardware.watch,
         supervisor: Supervisor::new(&system.components),
         workers: Workers::new(&kinds),
+        rested: 0,
         alarm: u64::MAX,
+        notes: Notes::new(),
         office: hardware.office,
         schedule: Schedule::new(now, u64::from(system.tick_ms) * MILLISECOND),
         system,
@@ -101,6 +107,7 @@ pub fn run(surroundings: Surroundings, selftest: Option<Selftest>) -> ! {
         }
     }
     root.start_all();
+    root.keep_room();
     root.serve()
 }
 
@@ -152,9 +159,25 @@ impl Root {
                 Ok(()) => println!("started: component={name}"),
                 Err(StartError::NotRunning(server)) => {
                     let server = &self.system.components[server].name;
-                    println!("failed: component={name} reason={server} does not run");
+                    let server = server.clone();
+                    self.note(format_args!(
+                        "failed: component={name} reason={server} does not run"
+                    ));
                 }
-                Err(error) => println!("failed: component={name} reason={error}"),
+                Err(error) => self.note(format_args!("failed: component={name} reason={error}")),
+            }
+        }
+    }
+
+    /// Splits off the memory of every worker that there can be, so that none of them costs more
+    /// than another.
+    fn keep_room(&mut self) {
+        let kinds = self.system.workers.as_ref().map_or(&[][..], |workers| &workers.kinds);
+        for kind in kinds {
+            let bits = kind.memory.ilog2() as u8;
+            if let Err(error) = self.memory.keep(bits, kind.places.into()) {
+                // They are spawned all the same as long as there is memory.
+                println!("failed: room for {} workers: {error}", kind.kind.word());
             }
         }
     }
@@ -273,6 +296,6 @@ impl Root {
     /// Sets the timer to whatever comes next.
     pub(crate) fn arm(&self) {
         let others = self.supervisor.next_deadline().min(self.workers.next_due()).min(self.alarm);
-        timer::arm(self.schedule.next().min(others));
+        timer::arm(self.schedule.next().min(others).max(self.rested));
     }
 }

@@ -1,14 +1,14 @@
 //! What arrives at the root task: interrupts, faults and requests.
 
-use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, pack_text, unpack_text};
+use abi::service::{MAX_LINE, Operation, Status, TEXT_WORDS, UNKNOWN, pack_text, unpack_text};
 use abi::{Badge, Origin, ProcessId};
 use drivers::{console, println, timer};
 use heapless::Vec;
 use manifest::Capabilities;
 use sel4::fault::Fault;
 use sel4::message::MAX_WORDS;
-use sel4::syscall::Message;
-use supervisor::Refusal;
+use sel4::syscall::{self, Message};
+use supervisor::{MILLISECOND, Refusal};
 
 use crate::hardware::Watch;
 use crate::root::Root;
@@ -17,7 +17,13 @@ use crate::workers;
 /// Ticks that are printed one by one when several are due at once.
 const MAX_CATCH_UP: u64 = 3;
 
+/// Least time between two interrupts of the timer, in nanoseconds. Whoever is due in between is
+/// served at the second: each interrupt costs everybody two changes of address space, and many
+/// workers with short periods would leave time for nothing else.
+const LEAST_REST: u64 = MILLISECOND;
+
 /// What a caller gets.
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and one exists at a time")]
 pub(crate) enum Answer {
     /// Nothing: it is gone, or it waits for ever.
     None,
@@ -72,8 +78,10 @@ impl Root {
         timer::disarm();
         self.timer.acknowledge().expect("the timer's interrupt is this task's");
         let now = timer::now();
+        self.rested = now.saturating_add(LEAST_REST);
         while let Some(index) = self.supervisor.expired(now) {
-            println!("killed: component={} reason=ttl", self.system.components[index].name);
+            let name = self.system.components[index].name.clone();
+            self.note(format_args!("killed: component={name} reason=ttl"));
             self.reap(index);
         }
         self.on_worker_time(now);
@@ -102,17 +110,17 @@ impl Root {
         if !self.supervisor.is_current(index, id.generation) {
             return;
         }
-        let name = &self.system.components[index].name;
+        let name = self.system.components[index].name.clone();
         let (kind, address, ip) = (fault.kind(), fault.address(), fault.ip());
         match self.instruction(index, ip) {
-            Some(instruction) => println!(
+            Some(instruction) => self.note(format_args!(
                 "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
                  instruction={instruction:#010x}"
-            ),
-            None => println!(
+            )),
+            None => self.note(format_args!(
                 "fault: component={name} kind={kind} address={address:#x} ip={ip:#x} \
                  instruction=none"
-            ),
+            )),
         }
         self.reap(index);
     }
@@ -134,7 +142,8 @@ impl Root {
             | Operation::Spawn
             | Operation::Kill
             | Operation::TakeEnded
-            | Operation::Alarm => Capabilities::WORKERS,
+            | Operation::Alarm
+            | Operation::TakeNote => Capabilities::WORKERS,
             Operation::TicketKey => Capabilities::TICKETS,
         };
         match self.supervisor.allow(index, id.generation, capability) {
@@ -149,8 +158,9 @@ impl Root {
             Operation::Spawn => self.spawn(message.words(&mut words)),
             Operation::Kill => self.kill_worker(message.words(&mut words)),
             Operation::TakeEnded => self.take_ended(),
+            Operation::TakeNote => self.take_note(),
             Operation::TicketKey => self.ticket_key(),
-            Operation::Process => self.process_line(word),
+            Operation::Process => self.process_line(message.words(&mut words)),
             Operation::Alarm => {
                 self.alarm = word;
                 self.arm();
@@ -175,8 +185,12 @@ impl Root {
             Operation::Memory => {
                 let (free, slots) = self.free();
                 let running = self.supervisor.running() as u64;
-                let words = [free, self.memory_at_boot, slots as u64, running];
-                Answer::Words(words.into_iter().collect())
+                let workers = self.workers.running() as u64;
+                let differences = self.memory.slots().differences(syscall::is_filled);
+                let differences = differences.unwrap_or(UNKNOWN);
+                let words =
+                    [free, self.memory_at_boot, slots as u64, running, workers, differences];
+                Answer::words(&words)
             }
         }
     }

@@ -162,7 +162,7 @@ impl Root {
         }
     }
 
-    fn tell_server(&self) {
+    pub(crate) fn tell_server(&self) {
         if let Some(news) = self.wiring.news {
             news.signal();
         }
@@ -186,7 +186,8 @@ impl Root {
         self.ids[index(place)] == id && self.workers.number(place).is_some()
     }
 
-    /// A worker calls: it may end itself, and nothing else.
+    /// A worker calls: it may end itself, and nothing else. One that asks for more is ended, so that
+    /// it cannot keep this task busy.
     pub(crate) fn on_worker_call(
         &mut self,
         id: ProcessId,
@@ -196,10 +197,12 @@ impl Root {
         if !self.is_worker(id, place) {
             return Answer::None;
         }
-        if Operation::from_label(message.info.label()) != Some(Operation::Exit) {
-            return Answer::Word(Status::Permission, 0);
-        }
-        self.end_worker(place, Cause::Exit(message.registers[0]));
+        let label = message.info.label();
+        let cause = match Operation::from_label(label) {
+            Some(Operation::Exit) => Cause::Exit(message.registers[0]),
+            _ => Cause::Fault([wire::FORBIDDEN_CALL, label, 0]),
+        };
+        self.end_worker(place, cause);
         Answer::None
     }
 

@@ -111,8 +111,14 @@ impl Boot {
     #[track_caller]
     #[must_use]
     pub fn start_if_built(system: &str) -> Option<Self> {
+        Self::images_if_built(system).map(|_| Self::start(system))
+    }
+
+    /// The folder of `system` where it was built.
+    #[must_use]
+    pub fn images_if_built(system: &str) -> Option<PathBuf> {
         let folder = std::env::var_os("COHESIX_BOOT_IMAGES").map(PathBuf::from)?.join(system);
-        folder.join("rootfs.cpio").is_file().then(|| Self::start(system))
+        folder.join("rootfs.cpio").is_file().then_some(folder)
     }
 
     /// Boots `system` with an upstream elfloader, where it was combined with one.

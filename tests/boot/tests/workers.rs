@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use boot_tests::{Linked, Queen};
+use boot_tests::{Boot, Linked, Queen};
 
 const LOG: &str = "/log/queen.log";
 
@@ -96,6 +96,8 @@ fn a_full_house_refuses_and_every_worker_in_it_beats() {
 fn a_bad_worker_costs_itself_alone() {
     let mut hive = Linked::start("worker-drills");
     let mut queen = Queen::attach(&hive);
+    let crashed = "fault: component=null-read kind=vm-read address=0x0 ip=0x";
+    queen.wait(LOG, |log| log.lines().any(|line| line.starts_with(crashed)));
     let before = free(&mut queen);
     let spawn = |queen: &mut Queen, number: u32, line: &str| {
         assert_eq!(queen.spawn(line), format!("worker-{number}"));
@@ -131,6 +133,9 @@ fn a_bad_worker_costs_itself_alone() {
     // The timer is everybody's; the clock that watches over it is not.
     spawn(&mut queen, 11, brief);
     assert_eq!(end(&mut queen, "worker-11"), "ttl");
+    spawn(&mut queen, 12, plain);
+    let fault = end(&mut queen, "worker-12");
+    assert!(fault.starts_with("fault kind=forbidden-call address=0xa "), "{fault}");
     for quiet in [6, 9] {
         queen.command(&format!(r#"{{"kill":"worker-{quiet}"}}"#)).expect("it lives");
     }
@@ -168,7 +173,7 @@ fn workers_that_crash_one_after_another_are_not_spawned_for_a_while() {
     let mut queen = Queen::attach(&hive);
     let plain = r#"{"spawn":"heartbeat"}"#;
     // Those before have other things to do.
-    for number in 1..12 {
+    for number in 1..13 {
         queen.spawn(r#"{"spawn":"heartbeat","budget":{"ttl_s":60}}"#);
         let _ = queen.command(&format!(r#"{{"kill":"worker-{number}"}}"#));
     }
@@ -189,4 +194,36 @@ fn workers_that_crash_one_after_another_are_not_spawned_for_a_while() {
         log.lines().any(|line| line.starts_with("refused: ") && line.contains("wait")),
         "{log}"
     );
+}
+
+/// The line of `/proc/mem` that says what the kernel says.
+#[track_caller]
+fn kernel(queen: &mut Queen) -> String {
+    let text = queen.text("/proc/mem");
+    let line = text.lines().find(|line| line.starts_with("kernel: "));
+    line.unwrap_or_else(|| panic!("no kernel in {text}")).to_owned()
+}
+
+#[test]
+fn a_kernel_that_tells_agrees_with_the_book_about_every_slot() {
+    const AGREES: &str = "kernel: agrees about every slot";
+    // An external kernel may be a debug build, or not.
+    let built = Boot::images_if_built("qemu-virt-debug").is_some();
+    let hive = settled(if built { "qemu-virt-debug" } else { "qemu-virt" });
+    let mut queen = Queen::attach(&hive);
+    if !built && kernel(&mut queen).starts_with("kernel: does not tell") {
+        println!("skipped: the external kernel is no debug build");
+        return;
+    }
+    assert_eq!(kernel(&mut queen), AGREES);
+    let workers: Vec<_> =
+        (0..10).map(|_| queen.spawn(r#"{"spawn":"heartbeat","period_ms":100}"#)).collect();
+    assert_eq!(kernel(&mut queen), AGREES);
+    for worker in &workers {
+        queen.wait(&format!("/worker/{worker}/telemetry"), |text| text.lines().count() >= 3);
+        queen.command(&format!(r#"{{"kill":"{worker}"}}"#)).expect("it lives");
+    }
+    assert_eq!(kernel(&mut queen), AGREES);
+    let capabilities = queen.text("/proc/caps");
+    assert!(capabilities.contains("\nnine-door ") && !capabilities.contains("worker-"));
 }

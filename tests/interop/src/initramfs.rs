@@ -1,7 +1,8 @@
-//! Writer of a Linux guest's initramfs: a newc archive of directories and programs.
+//! Writer of a Linux guest's initramfs: a newc archive of directories, programs and secrets.
 
 const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
+const SECRET: u32 = 0o100_600;
 
 /// An archive in the making, as the kernel's Documentation/driver-api/early-userspace/
 /// buffer-format.rst describes it.
@@ -22,6 +23,12 @@ impl Initramfs {
     #[must_use]
     pub fn program(self, name: &str, data: &[u8]) -> Self {
         self.entry(name, PROGRAM, data)
+    }
+
+    /// Adds a file for root alone.
+    #[must_use]
+    pub fn secret(self, name: &str, data: &[u8]) -> Self {
+        self.entry(name, SECRET, data)
     }
 
     /// The whole archive.

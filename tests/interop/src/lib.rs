@@ -5,24 +5,29 @@
 //! programs that others wrote; `./cohesix test` has ci/setup_interop.sh put them in place. Where
 //! one is missing a test says `skipped:` and passes, but under CI it fails ([`tools`]).
 //!
+//! Nobody gets in without a ticket ([`Hive::ticket`]); each client is given its own in the way that
+//! its users would, which docs/9p.md tells.
+//!
 //! Nothing sleeps, and nothing waits without a deadline. A client that does not end is ended, by
 //! its own process id, at a deadline.
 #![forbid(unsafe_code)]
 
 mod initramfs;
 mod program;
+mod tickets;
 pub mod tools;
 
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use boot_tests::{DEADLINE, Linked, Scratch};
 use client::{Client, Mode, Who};
+use ticket::Key;
 
 pub use initramfs::Initramfs;
 pub use program::{Finished, run, within};
+pub use ticket::Role;
 
 /// Where a TCP server listens: any free port of this host alone.
 const LOOPBACK: (&str, u16) = ("127.0.0.1", 0);
@@ -41,7 +46,7 @@ pub struct Hive {
 /// What serves it, for as long as the test runs. Dropped in this order: the sockets go, then QEMU.
 enum Kind {
     Simulator { _servers: [hive_sim::Server; 2] },
-    Vm { _servers: [link::Server; 2], _linked: Box<Linked> },
+    Vm { _servers: [link::Server; 2], linked: Box<Linked> },
 }
 
 impl Hive {
@@ -51,7 +56,7 @@ impl Hive {
     pub fn simulator() -> Self {
         let scratch = Scratch::new();
         let socket = scratch.path("hive.sock");
-        let hive = Arc::new(hive_sim::Hive::new());
+        let hive = hive_sim::Hive::start(tickets::SECRET).expect("a thread for the clock");
         let unix = hive_sim::serve_unix(&hive, &socket).expect("COHESIX_OUT has a short path");
         let tcp = hive_sim::serve_tcp(&hive, LOOPBACK).expect("a free port");
         let address = tcp.address().expect("a TCP server's address");
@@ -69,7 +74,7 @@ impl Hive {
         let unix = linked.link().serve_unix(&socket).expect("COHESIX_OUT has a short path");
         let tcp = linked.link().serve_tcp(LOOPBACK).expect("a free port");
         let address = tcp.address().expect("a TCP server's address");
-        let kind = Kind::Vm { _servers: [unix, tcp], _linked: linked };
+        let kind = Kind::Vm { _servers: [unix, tcp], linked };
         Self { kind, socket, address, scratch }
     }
 
@@ -80,6 +85,23 @@ impl Hive {
             Kind::Simulator { .. } => "simulator",
             Kind::Vm { .. } => "vm",
         }
+    }
+
+    /// A ticket that is good for an hour.
+    #[must_use]
+    pub fn ticket(&self, role: Role) -> String {
+        match &self.kind {
+            Kind::Simulator { .. } => {
+                tickets::mint(&Key::from_secret(tickets::SECRET).expect("long enough"), role)
+            }
+            Kind::Vm { linked, .. } => tickets::mint(linked.key(), role),
+        }
+    }
+
+    /// A queen's ticket that somebody made who does not know the secret.
+    #[must_use]
+    pub fn forged(&self) -> String {
+        tickets::forge(&self.ticket(Role::Queen))
     }
 
     /// Panics unless `text` is this system's `/proc/boot`, to the byte.
@@ -98,7 +120,8 @@ impl Hive {
     fn boot(&self) -> client::Result<String> {
         let stream = UnixStream::connect(&self.socket).expect("it is served");
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        let mut client = Client::attach(stream, &Who::default())?;
+        let who = Who { aname: self.ticket(Role::Observer), ..Who::default() };
+        let mut client = Client::attach(stream, &who)?;
         let bytes = client.with_open("/proc/boot", Mode::Read, |client, file| {
             let mut bytes = Vec::new();
             loop {

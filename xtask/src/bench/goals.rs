@@ -21,6 +21,9 @@ const DEPTH_16: f64 = 0.5;
 /// Most nanoseconds that decoding a message and encoding its answer may take, on the mean.
 const CODEC_NS: f64 = 15.0;
 
+/// Most of what something costs with 10 workers that it may cost with more.
+const GROWTH: f64 = 1.5;
+
 /// Something measured and its limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Goal {
@@ -159,6 +162,15 @@ pub fn codec(printed: &str) -> Result<Goal> {
     })
 }
 
+/// That `what` costs as much as with 10 workers, however many there are.
+pub fn growth(what: &str, with_10: f64, cost: f64) -> Goal {
+    Goal {
+        what: format!("{what} ({cost:.0} instructions) / with 10"),
+        value: cost / with_10,
+        limit: Limit::AtMost(GROWTH),
+    }
+}
+
 /// The middle one; of an even number the lower. `None` of nothing.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
@@ -236,6 +248,15 @@ mod tests {
         let goal = codec("walk of two names          20.0 ns\nclunk    10.0 ns\n").unwrap();
         assert_eq!((goal.value, goal.is_met()), (15.0, true));
         assert!(!codec("a 15.1 ns\n").unwrap().is_met());
+    }
+
+    #[test]
+    fn what_grows_with_the_workers_misses_its_goal() {
+        assert!(growth("spawn", 10.0, 15.0).is_met());
+        let missed = growth("spawn", 10.0, 15.1);
+        assert!(!missed.is_met() && missed.what.contains("spawn"), "{missed}");
+        // Nothing was measured.
+        assert!(!growth("spawn", 0.0, 0.0).is_met());
     }
 
     #[test]

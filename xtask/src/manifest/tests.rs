@@ -199,9 +199,9 @@ fn an_absent_image_of_a_worker_is_named_too() {
     assert_eq!(
         lines,
         [
-            absent(25, "component `client`", "probe-2"),
-            absent(62, "[workers.heartbeat]", "worker-heart"),
-            absent(72, "[workers.gpu]", "probe-2"),
+            absent(26, "component `client`", "probe-2"),
+            absent(63, "[workers.heartbeat]", "worker-heart"),
+            absent(73, "[workers.gpu]", "probe-2"),
         ]
     );
 }

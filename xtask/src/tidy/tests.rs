@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::members::{self, Member};
 use super::tree::Tree;
 use super::unsafe_budget::{self, Budget};
-use super::{lints, source, text};
+use super::{links, lints, source, text};
 
 /// A folder of files that goes away with it.
 struct Folder(PathBuf);
@@ -309,4 +309,22 @@ fn only_files_that_are_text_are_read() {
     assert_eq!(tree.rust().count(), 1);
     assert_eq!(tree.text(Path::new("b.md")).as_deref(), Some("words\n"));
     assert_eq!(tree.text(Path::new("d.md")), None);
+}
+
+#[test]
+fn links_that_lead_nowhere_are_named() {
+    let files = [
+        ("docs/a.md", "# One two: `three`\n[b](b.md) [c](../c.md#one-two) [x](https://x.y/z)\n"),
+        ("docs/b.md", "```\n[code](nowhere)\n# code\n```\n[](a.md#one-two-three) [](#code)\n"),
+        ("c.md", "## One, two\n[a](docs/a.md) [docs](docs/) [d](docs/d.md)\n"),
+    ];
+    let folder = Folder::with(&files);
+    let tree = folder.tree(&files.map(|(path, _)| path));
+    assert_eq!(
+        links::check(&tree),
+        [
+            "c.md:2: `docs/d.md` is no file here; correct the link",
+            "docs/b.md:5: `#code` names a heading that is not there; correct the link",
+        ]
+    );
 }

@@ -9,6 +9,9 @@ use ticket::Role;
 use super::super::*;
 use super::world::{READ, WRITE, Wire, World};
 
+/// By how much a session may end late: times of day are whole milliseconds.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 fn frame(request: &Request<'_>, tag: u16) -> std::vec::Vec<u8> {
     let mut out = std::vec![0; 8192];
     let length = encode_request(Dialect::Linux, Tag(tag), request, &mut out).expect("it fits");
@@ -152,9 +155,9 @@ fn a_session_ends_with_its_time_and_the_tree_says_when() {
     let ticket = world.mint(&claims);
     world.tree.host_mut().now += Duration::from_secs(4);
     let user = world.try_attach(&ticket).expect("let in");
-    let end = Duration::from_secs(5 + 10);
+    let end = Duration::from_secs(5 + 10) + MILLISECOND;
     assert_eq!(world.tree.next_deadline(), Some(end));
-    world.tree.host_mut().now = end - Duration::from_millis(1);
+    world.tree.host_mut().now = end - MILLISECOND;
     world.tree.tick();
     assert!(world.find(user, "/proc").is_ok());
     world.tree.host_mut().now = end;
@@ -164,7 +167,7 @@ fn a_session_ends_with_its_time_and_the_tree_says_when() {
     world.tree.tick();
     assert_ne!(world.tree.changes(), changes, "who waits has to be asked");
     assert!(world.last_line().ends_with("reason=ttl"), "{}", world.last_line());
-    assert_eq!(world.tree.next_deadline(), Some(Duration::from_secs(3600 + 5)));
+    assert_eq!(world.tree.next_deadline(), Some(Duration::from_secs(3600 + 5) + MILLISECOND));
     assert!(matches!(world.try_attach(&ticket), Err(Error::Permission)));
     world.find(queen, "/proc").expect("still there");
 }
@@ -179,7 +182,7 @@ fn a_worker_whose_time_is_over_ends_even_if_the_host_says_nothing() {
     claims.budget.ttl_s = Some(60);
     let ticket = world.mint(&claims);
     world.attach_at(worker.connection(), "", &ticket).expect("let in");
-    world.tree.host_mut().now += Duration::from_secs(60);
+    world.tree.host_mut().now += Duration::from_secs(60) + MILLISECOND;
     world.tree.tick();
     assert_eq!(world.tree.host_mut().killed, [worker]);
     assert_eq!(world.last_line(), "ended worker-1 reason=ttl");

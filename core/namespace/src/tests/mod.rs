@@ -3,6 +3,7 @@
 mod binds;
 mod budgets;
 mod commands;
+mod documents;
 mod files;
 mod model;
 mod revocation;

@@ -35,7 +35,7 @@ fn the_socket_is_found_and_tcp_is_spoken() {
     let hive = Hive::new();
     let bare = || {
         let mut program = Hive::bare();
-        program.env("COHSH_TICKET_FILE", hive.ticket());
+        program.env("COHSH_TICKET_FILE", hive.path("queen.ticket"));
         program
     };
     let there = bare().env("COHESIX_SOCKET", hive.socket()).arg("ls").output().expect("ran");
@@ -87,7 +87,8 @@ fn wrong_usage_and_no_hive_are_one_line_and_code_2() {
     let nobody = nobody.to_str().expect("UTF-8");
     let there = Hive::bare().args(["--socket", nobody, "ls"]).output().expect("ran");
     assert_eq!((there.status.code(), text(&there.stdout)), (Some(2), String::new()));
-    assert!(text(&there.stderr).contains("`./cohesix run`"), "{}", text(&there.stderr));
+    let err = text(&there.stderr);
+    assert!(err.contains("`./cohesix run --headless`") && err.contains("`./cohesix sim`"), "{err}");
 }
 
 #[test]
@@ -151,13 +152,13 @@ fn json_is_an_object_a_result() {
 }
 
 /// `cohsh tail` of something that goes on.
-struct Following {
+pub struct Following {
     child: Child,
     out: BufReader<UnixStream>,
 }
 
 impl Following {
-    fn of(hive: &Hive, arguments: &[&str]) -> Self {
+    pub fn of(hive: &Hive, arguments: &[&str]) -> Self {
         // A socket, for waiting for it ends some time.
         let (out, stdout) = UnixStream::pair().expect("a pair");
         out.set_read_timeout(Some(LIMIT)).expect("a socket");
@@ -167,14 +168,23 @@ impl Following {
         Self { child, out: BufReader::new(out) }
     }
 
-    fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.out.read_line(&mut line).expect("a line");
         line
     }
 
+    /// Waits until it ends by itself. Returns the exit code and what it wrote to stderr.
+    pub fn ended(mut self) -> (i32, String) {
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).expect("UTF-8");
+        assert_eq!(rest, "");
+        let output = self.child.wait_with_output().expect("waited for");
+        (output.status.code().expect("an exit code"), text(&output.stderr))
+    }
+
     /// Ends it and returns what it wrote to stderr.
-    fn end(mut self) -> String {
+    pub fn end(mut self) -> String {
         self.child.kill().expect("killed");
         let mut err = String::new();
         self.child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("UTF-8");

@@ -34,8 +34,9 @@ impl Terminal {
         let second = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut setsid = Command::new("setsid");
         setsid.arg("--ctty").arg(env!("CARGO_BIN_EXE_cohsh")).arg("--socket").arg(hive.socket());
-        setsid.env("TERM", "xterm").env("COHSH_TICKET_FILE", hive.ticket());
-        setsid.stdin(second()).stdout(second()).stderr(second());
+        setsid.env("COHSH_TICKET_FILE", hive.path("queen.ticket")).env("HOME", "/nowhere");
+        setsid.env_remove("XDG_CONFIG_HOME").env_remove("COHSH_CONFIG");
+        setsid.env("TERM", "xterm").stdin(second()).stdout(second()).stderr(second());
         let child = setsid.spawn().expect("started");
         let mut terminal = Self { child, master: File::from(master), shown: Vec::new() };
         terminal.until(PROMPT);
@@ -129,8 +130,18 @@ fn tab_completes_a_queens_commands() {
     assert!(terminal.line("bi\t/wor\t /shadow").contains("ok\r\n"));
     let log = terminal.line("cat /log/queen.log");
     assert!(log.contains("spawned worker-1 role=heartbeat period_ms=1000 ticks=5 "), "{log}");
-    assert!(log.contains("bound /worker to /shadow session="), "{log}");
+    assert!(log.contains("bound /worker to /shadow"), "{log}");
     assert!(terminal.line("kill 7").contains("must be a worker like"));
+    // Files of this machine, and what stands behind `refused`.
+    let folder = hive.path("");
+    let folder = folder.to_str().expect("UTF-8");
+    assert!(terminal.line(&format!("att\t{folder}que\t")).contains("ok\r\n"));
+    assert!(terminal.line("ref\tki\tworker-9").contains("refused: /queen/ctl: kill: no such"));
+    // Options and names of commands.
+    terminal.types("log -\t\t");
+    terminal.until("-f  -n");
+    terminal.until(PROMPT);
+    assert!(terminal.line("\x15help who\t").contains("show as what this session"));
     terminal.types("exit\r");
     assert_eq!(terminal.end(), Some(0));
 }

@@ -7,7 +7,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use secure9p_codec::{
     Dialect, MAX_MSIZE, Reply, Request, decode_request, encode_reply, frame_length,
@@ -15,9 +14,8 @@ use secure9p_codec::{
 use serde_json::{Value, json};
 use ticket::{Claims, Key, MAX_TTL_S, Name, PREFIX, Role, TicketId};
 
-use crate::hive::{Hive, LIMIT, text};
+use crate::hive::{Hive, LIMIT, SECRET, key, now_ms, text};
 
-const SECRET: &str = "correct horse battery staple";
 /// Linux's EACCES.
 const EACCES: u32 = 13;
 
@@ -53,15 +51,6 @@ impl Folder {
 
 fn shown(path: PathBuf) -> String {
     path.to_str().expect("UTF-8").to_owned()
-}
-
-fn key() -> Key {
-    Key::from_secret(SECRET.as_bytes()).expect("a secret")
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
-    u64::try_from(since.as_millis()).expect("this age")
 }
 
 /// What the program answers with `ticket` at stdin.
@@ -226,7 +215,7 @@ fn wrong_usage_is_one_line_and_shows_no_ticket() {
         (&["ticket"][..], "cohsh ticket --help"),
         (&["ticket", "bogus"], "bogus"),
         (&["ticket", "mint"], "--role"),
-        (&[&mint[..], &["king"]].concat(), "there are queen, worker-heartbeat"),
+        (&[&mint[..], &["king"]].concat(), "[possible values: queen, worker-heartbeat"),
         (&[&mint[..], &["worker-gpu"]].concat(), "needs a subject"),
         (&[&mint[..], &["observer", "--subject", "a/b"]].concat(), "is no name"),
         (&[&mint[..], &["observer", "--subject", &"x".repeat(24)]].concat(), "longer than 23"),

@@ -11,6 +11,7 @@ use super::*;
 struct Model {
     parents: BTreeMap<u64, Option<u64>>,
     refuse: bool,
+    splits: usize,
 }
 
 impl Kernel for Model {
@@ -18,6 +19,7 @@ impl Kernel for Model {
         if self.refuse {
             return Err(sel4::Error::NotEnoughMemory);
         }
+        self.splits += 1;
         let parent = parent.pointer();
         assert!(self.parents.contains_key(&parent), "splits what does not exist");
         assert!(self.parents.values().all(|p| *p != Some(parent)), "splits what has children");
@@ -92,15 +94,53 @@ fn giving_back_twice_is_a_bug() {
     memory.give_back(piece);
 }
 
+#[test]
+fn kept_pieces_come_and_go_without_a_split() {
+    let mut memory = memory(&[20, 17], 64);
+    memory.keep(17, 4).expect("there is room");
+    let (before, splits) = (state(&mut memory), memory.kernel.splits);
+    assert_eq!(before.0, (1 << 20) + (1 << 17), "they are free");
+    for _ in 0..3 {
+        let pieces = [17; 4].map(|bits| memory.take(bits).expect("kept"));
+        pieces.into_iter().for_each(|piece| memory.give_back(piece));
+    }
+    assert_eq!((state(&mut memory), memory.kernel.splits), (before, splits));
+    // What else is taken is merged as ever, also out of a piece that is kept.
+    let other = [19, 12].map(|bits| memory.take(bits).expect("free"));
+    other.into_iter().for_each(|piece| memory.give_back(piece));
+    assert_eq!(state(&mut memory), before);
+    assert_ne!(memory.kernel.splits, splits);
+}
+
+#[test]
+fn where_not_all_can_be_kept_none_is() {
+    let mut memory = memory(&[20], 64);
+    let before = state(&mut memory);
+    assert_eq!(memory.keep(18, 5), Err(Error::OutOfMemory));
+    assert_eq!(state(&mut memory), before);
+    assert_eq!(memory.keep(21, 1), Err(Error::OutOfMemory));
+    memory.take(20).expect("it is whole again");
+}
+
 proptest! {
     #[test]
-    fn everything_comes_back(steps in proptest::collection::vec((any::<bool>(), 12u8..19, any::<prop::sample::Index>()), 1..200)) {
+    fn everything_comes_back(
+        kept in 0..8usize,
+        steps in proptest::collection::vec(
+            (any::<bool>(), 12u8..19, any::<prop::sample::Index>()), 1..200)
+    ) {
         let mut memory = memory(&[20, 12, 17, 18, 13], 300);
+        memory.keep(16, kept).expect("there is room");
         let before = state(&mut memory);
         let mut out: Vec<(Piece, u8), 256> = Vec::new();
         for (take, bits, which) in steps {
             if take {
-                if let Ok(piece) = memory.take(bits) {
+                // The smallest that is large enough, which is split then.
+                let free = memory.entries.iter().filter(|entry| entry.state == State::Free);
+                let smallest = free.map(|entry| entry.bits).filter(|free| *free >= bits).min();
+                let taken = memory.take(bits);
+                prop_assert_eq!(taken.is_ok(), smallest.is_some(), "no lack of slots");
+                if let Ok(piece) = taken {
                     out.push((piece, bits)).expect("room");
                 }
             } else if !out.is_empty() {

@@ -9,6 +9,7 @@ use conformance_tests::{
 use secure9p_codec::{Dialect, Fid, Reply, Request};
 
 cases![
+    two_workers_from_their_spawn_to_their_ends,
     a_worker_beats_until_its_ticks_are_spent,
     a_worker_ends_when_its_time_is_over,
     a_killed_worker_is_gone_with_all_that_it_had,
@@ -38,6 +39,38 @@ fn logged(client: &mut Client, start: &str) -> String {
 fn free(client: &mut Client) -> String {
     let text = client.cat(MEMORY);
     text.lines().find(|line| line.starts_with("free: ")).expect("a line").to_owned()
+}
+
+/// One expires, the other is killed; nothing is left of either.
+fn two_workers_from_their_spawn_to_their_ends(hive: &Hive) {
+    let mut client = Client::attach(hive, Dialect::Linux);
+    let before = free(&mut client);
+    let spawned =
+        |ttl_s| format!(r#"{{"spawn":"heartbeat","period_ms":100,"budget":{{"ttl_s":{ttl_s}}}}}"#);
+    let short = spawn(&mut client, &spawned(1));
+    let long = spawn(&mut client, &spawned(600));
+    let names = |client: &mut Client| -> Vec<String> {
+        client.list("/worker", 8000).into_iter().map(|entry| entry.name).collect()
+    };
+    assert_eq!(names(&mut client), [short.clone(), long.clone()]);
+    for (fid, worker) in [(1, &short), (2, &long)] {
+        let telemetry = format!("/worker/{worker}/telemetry");
+        client.until(&telemetry, |text| text.contains("heartbeat "));
+        client.open_at(fid, &telemetry, Mode::READ);
+    }
+    logged(&mut client, &format!("ended {short} reason=ttl"));
+    assert_eq!(names(&mut client), std::slice::from_ref(&long));
+    client.refuses(&Request::Read { fid: Fid(1), offset: 0, count: 9 }, r::CLOSED);
+    client.append(CONTROL, &format!("{{\"kill\":\"{long}\"}}\n"));
+    logged(&mut client, &format!("ended {long} reason=killed"));
+    client.refuses(&Request::Read { fid: Fid(2), offset: 0, count: 9 }, r::CLOSED);
+    assert_eq!(names(&mut client), [""; 0]);
+    let log = client.cat(LOG);
+    for worker in [&short, &long] {
+        let lines = log.lines().filter(|line| line.contains(&format!("{worker} "))).count();
+        assert_eq!(lines, 2, "{log}");
+    }
+    client.until(MEMORY, |text| text.contains(&format!("{before}\n")));
 }
 
 fn a_worker_beats_until_its_ticks_are_spent(hive: &Hive) {

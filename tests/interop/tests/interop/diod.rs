@@ -4,18 +4,22 @@ use std::process::Command;
 
 use boot_tests::DEADLINE;
 use interop_tests::tools::find;
-use interop_tests::{Finished, Hive, cases, run};
+use interop_tests::{Finished, Hive, Role, cases, run};
 
-cases! { needs Diod; lists, reads, lists_over_tcp, what_is_not_there_fails, one_file_many_times }
-
-/// Runs `program` at the unix socket.
-fn at_socket(hive: &Hive, program: &str, arguments: &[&str]) -> Finished {
-    at(&hive.socket.to_string_lossy(), program, arguments)
+cases! {
+    needs Diod;
+    lists, reads, lists_over_tcp, what_is_not_there_fails, one_file_many_times,
+    nobody_gets_in_without_a_ticket, an_observer_sees_no_control,
 }
 
-fn at(server: &str, program: &str, arguments: &[&str]) -> Finished {
+/// Runs `program` at the unix socket, as the queen.
+fn at_socket(hive: &Hive, program: &str, arguments: &[&str]) -> Finished {
+    at(&hive.socket.to_string_lossy(), &hive.ticket(Role::Queen), program, arguments)
+}
+
+fn at(server: &str, aname: &str, program: &str, arguments: &[&str]) -> Finished {
     let path = find(program).expect("it was found before");
-    run(Command::new(path).args(["-s", server, "-a", "/"]).args(arguments), DEADLINE)
+    run(Command::new(path).args(["-s", server, "-a", aname]).args(arguments), DEADLINE)
 }
 
 /// Permissions and name of each line of `diodls -l`.
@@ -51,10 +55,14 @@ fn reads(hive: &Hive) {
 }
 
 fn lists_over_tcp(hive: &Hive) {
-    let names = at(&hive.address.to_string(), "diodls", &["/proc"]);
-    let mut names: Vec<_> = names.output().split_whitespace().collect();
-    names.sort_unstable();
-    assert_eq!(names, ["boot", "events", "mem", "sessions"]);
+    let (address, ticket) = (hive.address.to_string(), hive.ticket(Role::Queen));
+    // The second time from where the aname's path leads.
+    for (aname, path) in [(ticket.clone(), "/proc"), (format!("{ticket}/proc"), "/")] {
+        let names = at(&address, &aname, "diodls", &[path]);
+        let mut names: Vec<_> = names.output().split_whitespace().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["boot", "caps", "events", "mem", "sched", "self", "sessions"]);
+    }
 }
 
 fn what_is_not_there_fails(hive: &Hive) {
@@ -70,4 +78,28 @@ fn one_file_many_times(hive: &Hive) {
     for _ in 0..70 {
         hive.has_boot(at_socket(hive, "diodcat", &["proc/boot"]).output());
     }
+}
+
+/// They show the aname that was refused, but not the whole of a ticket.
+fn nobody_gets_in_without_a_ticket(hive: &Hive) {
+    let (server, forged) = (hive.socket.to_string_lossy(), hive.forged());
+    for aname in ["/", "", &forged] {
+        for (program, path) in [("diodls", "/proc"), ("diodcat", "proc/boot")] {
+            let done = at(&server, aname, program, &[path]);
+            assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{done:?}");
+            let said = done.stderr;
+            assert!(said.starts_with(&format!("{program}: error attaching to aname='")), "{said}");
+            assert!(said.ends_with(": Permission denied\n"), "{said}");
+            assert!(!said.contains(&forged), "{said}");
+        }
+    }
+}
+
+fn an_observer_sees_no_control(hive: &Hive) {
+    let (server, ticket) = (hive.socket.to_string_lossy(), hive.ticket(Role::Observer));
+    let root = at(&server, &ticket, "diodls", &["/"]);
+    assert_eq!(root.output().split_whitespace().collect::<Vec<_>>(), ["proc", "log"]);
+    hive.has_boot(at(&server, &ticket, "diodcat", &["proc/boot"]).output());
+    at(&server, &ticket, "diodcat", &["queen/last"])
+        .refused(1, "diodcat: open queen/last: Permission denied");
 }

@@ -4,15 +4,26 @@ use std::process::Command;
 
 use boot_tests::DEADLINE;
 use interop_tests::tools::{file, python};
-use interop_tests::{Finished, Hive, cases, run};
+use interop_tests::{Finished, Hive, Role, cases, run};
 
-cases! { needs P9fs; lists_and_reads, appends, refuses, dotu_is_not_served }
+cases! {
+    needs P9fs;
+    lists_and_reads, appends, refuses, dotu_is_not_served, nobody_gets_in_without_a_ticket,
+    an_observer_only_reads,
+}
 
-/// What p9fs_session.py does in `version`.
+/// What p9fs_session.py does in `version`, as the queen.
 fn session(hive: &Hive, version: &str, what: &str) -> Finished {
+    session_as(hive, version, ("aname", &hive.ticket(Role::Queen)), what)
+}
+
+/// The same with a ticket that is given as `aname` or `username`.
+fn session_as(hive: &Hive, version: &str, (name, ticket): (&str, &str), what: &str) -> Finished {
     let port = hive.address.port().to_string();
-    let script = file("p9fs_session.py");
-    run(Command::new(python("p9fs")).arg(script).args([&port, version, what]), DEADLINE)
+    let ticket = hive.scratch.write("ticket", format!("{ticket}\n").as_bytes());
+    let mut command = Command::new(python("p9fs"));
+    command.arg(file("p9fs_session.py")).args([&port, version]).arg(ticket).args([name, what]);
+    run(&mut command, DEADLINE)
 }
 
 fn lists_and_reads(hive: &Hive) {
@@ -49,4 +60,28 @@ fn dotu_is_not_served(hive: &Hive) {
     assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{done:?}");
     let last = done.stderr.lines().next_back();
     assert_eq!(last, Some("py9p.py9p.VersionError: version mismatch: b'9P2000'"));
+}
+
+fn nobody_gets_in_without_a_ticket(hive: &Hive) {
+    for (version, words) in [("9P2000", "permission denied"), ("9P2000.L", "EACCES")] {
+        let said = format!("attach: {words}\n");
+        for ticket in ["", "/", &hive.forged()] {
+            assert_eq!(session_as(hive, version, ("aname", ticket), "read").output(), said);
+        }
+        let done = session_as(hive, version, ("username", &hive.forged()), "read");
+        assert_eq!(done.output(), said);
+    }
+}
+
+/// Its ticket comes in the place of the user's name.
+fn an_observer_only_reads(hive: &Hive) {
+    let ticket = hive.ticket(Role::Observer);
+    for (version, root, words) in
+        [("9P2000", "/log/ /proc/", "permission denied"), ("9P2000.L", "log/ proc/", "EACCES")]
+    {
+        let done = session_as(hive, version, ("username", &ticket), "observe");
+        assert_eq!(done.output(), format!("{root}\nboot: True\ncontrol: {words}\n"));
+        let done = session_as(hive, version, ("username", &ticket), "refuse-open");
+        assert_eq!(done.output(), format!("boot: {words}\nnothing: P9FileNotFound\n"));
+    }
 }

@@ -1,0 +1,223 @@
+//! docs/ says what the code does: tables of the documents, compared with the code's.
+
+use std::borrow::ToOwned as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::format;
+use std::fs;
+use std::string::{String, ToString as _};
+use std::vec::Vec;
+
+use secure9p_core::{Error, OpenMode};
+use ticket::{RevokeError, Role, TicketError};
+
+use crate::act::Denial;
+use crate::attach::Refusal;
+use crate::host::{Reason, SpawnError};
+use crate::joiner::MAX_CONTROL_LINE;
+use crate::nodes::{File, Fixed, Kind};
+use crate::policy::Who;
+use crate::workers::WorkerId;
+use crate::{
+    EVENT_BYTES, LOG_BYTES, MAX_MOUNTS, MAX_REVOKED, MAX_SESSIONS, MAX_WORKERS, TELEMETRY_BYTES,
+    text,
+};
+
+const MINE: WorkerId = WorkerId { place: 1, number: 4 };
+const OTHERS: WorkerId = WorkerId { place: 1, number: 5 };
+
+/// The rows of the table between the marks of this name, without title; a row is its cells.
+fn table(document: &str, name: &str) -> Vec<Vec<String>> {
+    let path = format!("{}/../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).expect(&path);
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let (_, behind) = text.split_once(&begin).expect(&begin);
+    let (table, _) = behind.split_once(&end).expect(&end);
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    table.lines().skip(2).map(cells).collect()
+}
+
+/// What stands between the first two backquotes.
+fn code(cell: &str) -> String {
+    cell.split('`').nth(1).expect(cell).to_owned()
+}
+
+/// `r`, `rw` or `-`: what this role may do with the file.
+fn rights(role: Role, file: File) -> &'static str {
+    let who = Who { role, worker: Some(MINE) };
+    let may = |read, write| {
+        who.allow(file, secure9p_core::Access::Open(OpenMode { read, write })).is_ok()
+    };
+    match (may(true, false), may(false, true)) {
+        (true, true) => "rw",
+        (true, false) => "r",
+        (false, false) => "-",
+        (false, true) => "w",
+    }
+}
+
+/// Every file, by the path that the documents write.
+fn files() -> Vec<(String, File)> {
+    let worker = |worker| [File::Worker(worker), File::Telemetry(worker)];
+    let path = |file: &File| match file {
+        File::Worker(_) => "/worker/ID".to_owned(),
+        File::Telemetry(_) => "/worker/ID/telemetry".to_owned(),
+        File::Fixed(fixed) => fixed.path().to_owned(),
+    };
+    let fixed = Fixed::all().map(File::Fixed);
+    let all = fixed.chain(worker(MINE)).chain(worker(OTHERS));
+    all.map(|file| (path(&file), file)).collect()
+}
+
+#[test]
+fn the_roles_table_is_the_policy() {
+    let rows = table("ROLES_AND_SCHEDULING.md", "roles");
+    let written: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|mut row| {
+            row[0] = row[0].replace('`', "");
+            row
+        })
+        .collect();
+    let expected = files().into_iter().map(|(path, file)| {
+        let path = match file.worker() {
+            None => path,
+            Some(MINE) => format!("{path}, its own"),
+            Some(_) => format!("{path}, another's"),
+        };
+        let rights = Role::ALL.map(|role| rights(role, file).to_owned());
+        [path].into_iter().chain(rights).collect::<Vec<_>>()
+    });
+    let sorted = |rows: &mut Vec<Vec<String>>| rows.sort();
+    let (mut written, mut expected) = (written, expected.collect::<Vec<_>>());
+    sorted(&mut written);
+    sorted(&mut expected);
+    assert_eq!(written, expected);
+}
+
+/// Whom a cell of the table of files means.
+fn roles(cell: &str) -> BTreeSet<&'static str> {
+    let named = cell.split(", ").flat_map(|name| match name {
+        "" => &[][..],
+        "everybody" => &["queen", "worker-heartbeat", "worker-gpu", "observer", "gpu-bridge"],
+        "queen" => &["queen"],
+        "observer" => &["observer"],
+        "workers" | "that worker" => &["worker-heartbeat", "worker-gpu"],
+        other => panic!("{other} is nobody"),
+    });
+    named.copied().collect()
+}
+
+#[test]
+fn every_file_is_in_the_table_of_files_and_no_other() {
+    let rows = table("INTERFACES.md", "files");
+    let mut written = BTreeMap::new();
+    for row in rows {
+        let entry = (row[1].clone(), roles(&row[2]), roles(&row[3]));
+        assert!(written.insert(code(&row[0]), entry).is_none(), "{row:?} stands twice");
+    }
+    let whose = |file, letter| -> BTreeSet<&str> {
+        let roles = Role::ALL.into_iter().filter(|role| rights(*role, file).contains(letter));
+        roles.map(Role::name).collect()
+    };
+    let expected = files().into_iter().filter(|(_, file)| file.worker() != Some(OTHERS));
+    let expected: BTreeMap<_, _> = expected
+        .map(|(path, file)| {
+            let kind = match file.kind() {
+                Kind::Directory => "directory",
+                Kind::Text => "text",
+                Kind::Append => "append",
+            };
+            (path, (kind.to_owned(), whose(file, 'r'), whose(file, 'w')))
+        })
+        .collect();
+    assert_eq!(written, expected);
+}
+
+#[test]
+fn the_sizes_are_the_constants() {
+    let rows = table("INTERFACES.md", "sizes");
+    let written = rows.iter().map(|row| {
+        let number = row[1].split(' ').next().expect("a number");
+        number.parse::<usize>().expect(number)
+    });
+    let expected = [
+        LOG_BYTES,
+        EVENT_BYTES,
+        TELEMETRY_BYTES,
+        text::MAX_LINE,
+        MAX_CONTROL_LINE,
+        MAX_WORKERS,
+        MAX_SESSIONS,
+        MAX_MOUNTS,
+        MAX_REVOKED,
+    ];
+    assert_eq!(written.collect::<Vec<_>>(), expected);
+}
+
+/// What the log says in each case, and the answer.
+fn denials() -> Vec<(String, &'static str)> {
+    let all = [
+        Denial::Out { field: "period_ms", least: 10, most: 3_600_000 },
+        Denial::NoWorker,
+        Denial::Spawn(SpawnError::Places),
+        Denial::Spawn(SpawnError::Memory),
+        Denial::Spawn(SpawnError::Throttled),
+        Denial::Spawn(SpawnError::Kind),
+        Denial::Path { field: "bind.from", error: Error::NotFound },
+        Denial::Circle,
+        Denial::Unlike,
+        Denial::Taken,
+        Denial::Mounts,
+        Denial::NoService,
+        Denial::NoTicket,
+        Denial::Revoke(RevokeError::Worker),
+        Denial::Revoke(RevokeError::Full),
+    ];
+    let answer = |denial: Denial| match (denial, denial.into()) {
+        (Denial::Path { .. }, _) => "that error",
+        (_, Error::Invalid) => "Invalid",
+        (_, Error::NotFound) => "NotFound",
+        (_, Error::Busy) => "Busy",
+        (_, other) => panic!("{other:?}"),
+    };
+    all.map(|denial| (denial.to_string(), answer(denial))).to_vec()
+}
+
+#[test]
+fn refusals_are_said_as_the_document_says() {
+    let rows = table("INTERFACES.md", "denials");
+    let written: Vec<_> = rows.iter().map(|row| (code(&row[0]), &*row[1])).collect();
+    assert_eq!(written, denials());
+    let rows = table("INTERFACES.md", "attaches");
+    let written: Vec<_> = rows.iter().map(|row| code(&row[0])).collect();
+    let expected = [
+        Refusal::NoTicket,
+        Refusal::Ticket(TicketError::Forged),
+        Refusal::Ticket(TicketError::Expired),
+        Refusal::Ticket(TicketError::NotYetValid),
+        Refusal::Ticket(TicketError::Revoked),
+        Refusal::Ticket(TicketError::Malformed),
+        Refusal::Gone,
+        Refusal::Another,
+        Refusal::Limited,
+        Refusal::Busy,
+    ];
+    assert_eq!(written, expected.map(|refusal| refusal.to_string()));
+}
+
+#[test]
+fn reasons_are_said_as_the_document_says() {
+    let rows = table("INTERFACES.md", "reasons");
+    let written: Vec<_> = rows.iter().map(|row| code(&row[0])).collect();
+    let expected = [
+        Reason::Ttl,
+        Reason::Ticks,
+        Reason::Ops,
+        Reason::Killed,
+        Reason::Fault { kind: "vm-read", address: 0, ip: 0x20_1294 },
+        Reason::Exited { code: 7 },
+    ];
+    assert_eq!(written, expected.map(|reason| reason.to_string()));
+}

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use gpu::{Hash, Job, JobId, Kernel, State, Status};
+use gpu_bundle::{self as bundle, MAX_SOURCE, Size};
 
 use crate::backend::{Backend, DeviceInfo, Work};
-use crate::bundle::{self, MAX_SOURCE, Size};
 use crate::record::Records;
 use crate::reference::{self, Checked, values};
 use crate::watch::{Cancel, Watch};
@@ -94,6 +94,12 @@ impl Executor {
     pub fn new(backend: Box<dyn Backend>, results: &Path) -> Result<Self> {
         let records = Records::open(results)?;
         Ok(Self { backend, records, running: Mutex::default() })
+    }
+
+    /// What computes.
+    #[must_use]
+    pub fn kind(&self) -> gpu::Backend {
+        self.backend.kind()
     }
 
     /// Its devices, as they are now.

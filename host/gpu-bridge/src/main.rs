@@ -70,13 +70,12 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "hive", required = true, multiple = false, args = ["socket", "tcp"])]
 struct Serve {
     /// The hive's unix socket
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", required_unless_present = "tcp")]
     socket: Option<PathBuf>,
     /// Connect by TCP instead
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "socket")]
     tcp: Option<String>,
     /// A file of mode 0600 with a ticket of the role gpu-bridge
     #[arg(long, value_name = "FILE")]

@@ -189,13 +189,13 @@ fn a_bridge_that_is_told_to_end_ends_its_job_and_leaves_nothing() {
 fn a_lease_that_expires_in_mid_job_stops_it_and_frees_its_share() {
     let mut hive = Hive::new();
     let bridge = hive.bridge();
-    let worker = hive.spawn(3);
-    let line = job(&hive, "long", LONG);
+    // Its inputs first: that takes a while.
+    let (line, next) = (job(&hive, "long", LONG), job(&hive, "next", VADD));
+    let worker = hive.spawn(4);
     give(&mut hive, &worker, &line);
     let status = hive.until(STATUS, |text| text.contains("\"state\":\"ERR\""));
     assert!(status.contains("RUNNING") && status.contains("the hive ended its lease"), "{status}");
     hive.until(LOG, |log| log.contains(&format!("freed share of {worker} gpu=GPU-0\n")));
-    let next = job(&hive, "next", VADD);
     give(&mut hive, &worker, &next);
     let last = hive.last_status(&worker, "next");
     assert!(last.contains("\"REFUSED\"") && last.contains("EBADF"), "{last}");

@@ -40,6 +40,10 @@ const MAX_CANCEL: usize = 48;
 /// job that it has, and one to cancel it.
 pub const ORDER_BYTES: usize = MAX_JOBS * (MAX_ORDER + MAX_CANCEL);
 
+/// Where a line is written before it is appended: one type for all, for the image's sake.
+type Scratch = String<MAX_ORDER>;
+const _: () = assert!(STATUS_LINE_BYTES < MAX_ORDER && MAX_CANCEL < MAX_ORDER);
+
 /// A job's line, as it waits.
 pub type JobLine = String<JOB_LINE_BYTES>;
 /// A GPU's name.
@@ -158,7 +162,9 @@ impl Published {
 }
 
 impl Device {
-    const EMPTY: Self = Self { published: None, orders: Window::new(), status: Window::new() };
+    fn empty() -> Self {
+        Self { published: None, orders: Window::new(), status: Window::new() }
+    }
 
     /// What the bridge is to do.
     pub const fn orders(&self) -> &Window<ORDER_BYTES> {
@@ -172,7 +178,7 @@ impl Device {
 
     /// Appends to the status.
     pub fn say(&mut self, status: &Status<'_>) {
-        let mut line = String::<{ STATUS_LINE_BYTES + 1 }>::new();
+        let mut line = Scratch::new();
         // A status is shorter than its limit, and the window is larger.
         let _ = fmt::Write::write_fmt(&mut line, format_args!("{status}\n"));
         let _ = self.status.append(line.as_bytes());
@@ -201,7 +207,7 @@ impl Device {
             published.gpu.leases().live(now, started.holder).map(|lease| lease.share.priority)
         });
         let (holder, priority) = (started.holder, lease.unwrap_or_default());
-        let mut line = String::<MAX_ORDER>::new();
+        let mut line = Scratch::new();
         // The line was written by a job, and is within its limit.
         let _ = Order::write_run(&mut line, holder, priority, &started.payload);
         let _ = line.push('\n');
@@ -209,18 +215,20 @@ impl Device {
     }
 
     /// Has the bridge stop the job.
-    pub fn cancel(&mut self, job: JobId) {
-        let mut line = String::<MAX_CANCEL>::new();
-        let _ = fmt::Write::write_fmt(&mut line, format_args!("{}\n", Order::Cancel(job)));
+    pub fn cancel(&mut self, job: &JobId) {
+        let mut line = Scratch::new();
+        // It is shorter than its limit.
+        let _ = Order::write_cancel(&mut line, job);
+        let _ = line.push('\n');
         let _ = self.orders.append(line.as_bytes());
     }
 }
 
 /// The line of a job that waits: the same for everybody who means the same.
 pub fn job_line(job: &Job<'_>) -> Option<JobLine> {
-    let mut line = JobLine::new();
+    let mut line = Scratch::new();
     fmt::Write::write_fmt(&mut line, format_args!("{job}")).ok()?;
-    Some(line)
+    JobLine::try_from(line.as_str()).ok()
 }
 
 /// What leases call a worker.
@@ -229,12 +237,10 @@ pub const fn holder(worker: WorkerId) -> Holder {
 }
 
 impl Desk {
-    const EMPTY: Self = Self {
-        worker: None,
-        tasks: Window::new(),
-        tenancies: [Tenancy { gpu: 0, lease: 0 }; MAX_GPUS],
-        leases: 0,
-    };
+    fn empty() -> Self {
+        let tenancies = [Tenancy::default(); MAX_GPUS];
+        Self { worker: None, tasks: Window::new(), tenancies, leases: 0 }
+    }
 
     fn tenancy(&self, device: DeviceId) -> Option<&Tenancy> {
         let tenancy = self.tenancies.get(usize::from(device.place));
@@ -243,12 +249,12 @@ impl Desk {
 }
 
 impl Gpus {
-    /// None, and nobody.
+    /// None, and nobody. Not a constant: that would stand in the server's image, zeros and all.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
-            devices: [const { Device::EMPTY }; MAX_GPUS],
-            desks: [const { Desk::EMPTY }; MAX_GPU_WORKERS],
+            devices: core::array::from_fn(|_| Device::empty()),
+            desks: core::array::from_fn(|_| Desk::empty()),
             last: 0,
             version: 0,
         }

@@ -409,16 +409,13 @@ where
     fn cancelled(&mut self, device: DeviceId, job: JobId, reason: gpu::EndReason, running: bool) {
         let Some(room) = self.gpus.borrow_mut().device_mut(device) else { return };
         if running {
-            room.cancel(job);
+            room.cancel(&job);
             self.ordered(device);
             return;
         }
         let progress = room.progress(&job);
         let backend = room.backend();
-        let mut detail = heapless::String::<32>::new();
-        // Every reason is shorter.
-        let _ = fmt::Write::write_fmt(&mut detail, format_args!("{reason}"));
-        let (state, result, detail) = (State::Err, None, detail.as_str());
+        let (state, result, detail) = (State::Err, None, reason.as_str());
         self.say(device, &Status { job, state, progress, backend, detail, result });
     }
 }

@@ -10,7 +10,7 @@ use gpu_bundle::place;
 use crate::backend::DeviceInfo;
 use crate::executor::{Executor, Order};
 use crate::mailbox::{Letter, Mailbox};
-use crate::watch::Cancel;
+use gpu_bundle::Cancel;
 
 /// What jobs need of their bridge.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use wgpu::{BufferUsages, ErrorFilter, PollError, PollType};
 
 use crate::backend::{Backend, DeviceInfo, Limits, RunError, Work};
 use crate::pace::{Parts, Speed};
-use crate::watch::Watch;
+use gpu_bundle::Watch;
 
 /// How often is looked whether to stop, while a part runs.
 const LOOK: Duration = Duration::from_millis(20);

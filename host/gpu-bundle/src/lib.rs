@@ -1,14 +1,20 @@
-//! Bundles: a folder with what a job reads, each file with its SHA-256 in one list.
+//! Bundles: a folder with what a job reads, and whether what it made of that is right.
 //!
-//! The list is [`LIST`], as sha256sum(1) writes and checks it; a job names the list's own hash
+//! Each file of a bundle stands with its SHA-256 in one list, [`LIST`], as sha256sum(1) writes and checks it; a job names the list's own hash
 //! (`bytes_hash`), and so every byte of the bundle. A file is read once, and what was hashed is what
 //! is used.
 //!
 //! The bridge reads bundles, and whoever stages a job's inputs makes them. A folder of bundles that
 //! a bridge serves has each under its list's hash, [`place`]: so a job names its bundle, too.
 //!
-//! Deliberately absent: computing with what is in it.
+//! What a job makes of its bundle is checked here, too ([`check`]): by the bridge, and by whoever
+//! does not believe it.
+//!
+//! Deliberately absent: computing on a GPU.
 #![forbid(unsafe_code)]
+
+mod reference;
+mod watch;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,6 +25,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use gpu::{FileName, Hash, Kernel};
 use sha2::{Digest as _, Sha256};
+
+pub use reference::{Checked, Wrong, check, values};
+pub use watch::{Cancel, Stopped, Watch};
 
 /// The list of a bundle's files, in its folder.
 pub const LIST: &str = "SHA256SUMS";
@@ -166,7 +175,7 @@ fn hash_file(path: &Path) -> Result<Hash> {
 }
 
 /// The kernels' sources that are built in, as they stand in a bundle.
-pub const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 4] = [
     ("vadd.wgsl", include_str!("../kernels/vadd.wgsl")),
     ("matmul.wgsl", include_str!("../kernels/matmul.wgsl")),
     ("vadd.cu", include_str!("../kernels/vadd.cu")),

@@ -155,7 +155,11 @@ pub(crate) fn commands(role: Option<Role>) -> String {
         None => "Commands:\n".to_owned(),
     };
     for entry in usable().filter(|entry| matches!(entry, Entry::Builtin(_))) {
-        let _ = writeln!(text, "  {:<COLUMN$} {}", entry.usage(role), entry.help());
+        let usage = entry.usage(role);
+        let _ = match usage.len() <= COLUMN {
+            true => writeln!(text, "  {usage:<COLUMN$} {}", entry.help()),
+            false => writeln!(text, "  {usage}\n  {:COLUMN$} {}", "", entry.help()),
+        };
     }
     let mut title = "\nCommands of a queen:\n";
     for entry in usable().filter(|entry| matches!(entry, Entry::Order(_))) {

@@ -247,7 +247,8 @@ mod tests {
         let observer = commands(Some(Role::Observer));
         assert!(observer.starts_with("Commands of this session, which is an observer's:\n"));
         assert!(!observer.contains("  spawn heartbeat") && !observer.contains("  echo"));
-        assert!(observer.contains("\nWith another ticket also: echo, spawn heartbeat, "));
+        let others = "\nWith another ticket also: echo, gpu lease, gpu run, spawn heartbeat, ";
+        assert!(observer.contains(others));
         assert!(observer.contains("\n  workers"));
         let worker = commands(Some(Role::WorkerHeartbeat));
         assert!(worker.contains("  echo") && worker.contains("  tail [-n N] PATH"), "{worker}");

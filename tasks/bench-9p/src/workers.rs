@@ -174,6 +174,8 @@ impl Queen {
     fn heartbeats(&mut self, population: usize, idle: &Count) {
         self.populate(0, NEVER_MS);
         self.populate(population, BEAT_MS);
+        // The window's ends lie between the ticks of those who were started together.
+        Count::over(BEAT_MS * MILLISECOND / 2);
         let (before, from) = (self.ticks_left(), timer::now());
         let count = Count::over(WINDOW);
         let until = timer::now();

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(summary, run_gpu_job(3000, 1).expect("nothing is found"));
         assert_ne!(summary, run_gpu_job(3000, 2).expect("nothing is found"));
         let GpuSummary { jobs, done, statuses, refused, cancelled } = summary;
-        assert!(jobs > 300 && done > 1000 && statuses > 300, "{summary}");
+        assert!(jobs > 300 && done > 1000 && statuses > 100, "{summary}");
         assert!(refused > 2000 && cancelled > 100, "{summary}");
     }
 }

@@ -1,8 +1,9 @@
 //! The system's own tree, as a client of the corpus finds it.
 //!
-//! Whoever attaches without a ticket is given one: the corpus is about what comes behind that
-//! ([`crate::fuzz_ticket`] is about tickets). Workers come and go as the client's control lines
-//! say, on a machine that only keeps count.
+//! Whoever attaches without a ticket is given one of the role that it calls itself by, a worker's
+//! of the first that lives: the corpus is about what comes behind that ([`crate::fuzz_ticket`] is
+//! about tickets). Workers and GPUs come and go as the client's lines say, on a machine that only
+//! keeps count; a client that has gone has left no GPU behind.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -33,7 +34,7 @@ const BOOT: &str = "a machine that does not change\n";
 struct Machine {
     now: Duration,
     limits: Limits,
-    workers: [Option<u32>; PLACES],
+    workers: [Option<(u32, WorkerKind)>; PLACES],
     last: u32,
     ended: Option<Ended>,
 }
@@ -42,7 +43,7 @@ impl Machine {
     fn new() -> Self {
         let most = Budget { ticks: 1000, ops: 1000, ttl_s: 1000 };
         let limits = Limits {
-            default: Budget { ticks: 10, ops: 10, ttl_s: 10 },
+            default: Budget { ticks: 10, ops: 20, ttl_s: 10 },
             most,
             period_ms: 1000,
             least_period_ms: 10,
@@ -77,13 +78,14 @@ impl Host for Machine {
         assert!((least_period_ms..=most_period_ms).contains(&spawn.period_ms), "{spawn:?}");
         let place = self.workers.iter().position(Option::is_none).ok_or(SpawnError::Places)?;
         self.last += 1;
-        self.workers[place] = Some(self.last);
+        self.workers[place] = Some((self.last, spawn.kind));
         Ok(WorkerId { place: place as u8, number: self.last })
     }
 
     fn kill(&mut self, worker: WorkerId) -> Result<(), Error> {
         let place = &mut self.workers[usize::from(worker.place)];
-        assert_eq!(*place, Some(worker.number), "one that is not there is killed");
+        let there = place.map(|(number, _)| number);
+        assert_eq!(there, Some(worker.number), "one that is not there is killed");
         *place = None;
         Ok(())
     }
@@ -125,8 +127,14 @@ impl Hive {
 
     /// A ticket of whoever calls itself so.
     fn ticket(&mut self, uname: &str) -> ticket::Ticket {
-        let role = Role::of_name(uname).filter(|role| !role.is_worker()).unwrap_or(Role::Queen);
-        let mut claims = Claims::new(role, self.tree.host_mut().wall_ms());
+        let role = Role::of_name(uname).unwrap_or(Role::Queen);
+        let machine = self.tree.host_mut();
+        let mut claims = Claims::new(role, machine.wall_ms());
+        if role.is_worker() {
+            let mut living = machine.workers.iter().flatten();
+            let first = living.find(|(_, kind)| kind.role() == role).map_or(0, |first| first.0);
+            claims.subject = ticket::Name::new(&format!("worker-{first}")).ok();
+        }
         claims.budget.ttl_s = Some(TTL_S);
         self.key.mint(&claims).expect("claims")
     }
@@ -247,12 +255,16 @@ impl World for Hive {
             Event::TakeAway => {
                 let machine = self.tree.host_mut();
                 let found = machine.workers.iter().enumerate().find_map(|(place, number)| {
-                    Some(WorkerId { place: place as u8, number: (*number)? })
+                    Some(WorkerId { place: place as u8, number: (*number)?.0 })
                 });
                 machine.ended = found.map(|worker| Ended { worker, reason: Reason::Ttl });
                 self.tree.reap();
             }
-            Event::Finish => {}
+            // Some leases' time is over.
+            Event::Finish => {
+                self.tree.host_mut().now += Duration::from_secs(3);
+                self.tree.tick();
+            }
         }
     }
 
@@ -290,6 +302,11 @@ fn look(tree: &mut Hive) -> (Vec<u8>, Vec<u8>, usize) {
         into.truncate(length);
         into
     });
+    // What a bridge published went with it.
+    let name = Name::new("gpu").expect("a name");
+    let gpus = tree.walk(session, root.node, name).expect("a directory of the system").node;
+    let left = tree.entry(session, gpus, 0).expect("it can be listed");
+    assert!(left.is_none(), "a GPU is left: {left:?}");
     let ctl = find(tree, ["queen", "ctl"]);
     let mode = OpenMode { read: false, write: true };
     let opens: Vec<_> = (0..256).map_while(|_| tree.open(session, ctl, mode).ok()).collect();

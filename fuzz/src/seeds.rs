@@ -45,8 +45,25 @@ impl Stream {
     }
 
     fn attach(&mut self, fid: u32, afid: Fid) {
-        let (fid, uname, aname, n_uname) = (Fid(fid), "queen", "", UserId::NONE);
+        self.attach_as(fid, afid, "queen");
+    }
+
+    fn attach_as(&mut self, fid: u32, afid: Fid, uname: &str) {
+        let (fid, aname, n_uname) = (Fid(fid), "", UserId::NONE);
         self.push(&Request::Attach { fid, afid, uname, aname, n_uname });
+    }
+
+    /// A bridge (fid 10) that publishes GPU-0 (fid 11), and a queen's `ctl` (fid 1) that spawns a
+    /// worker with a lease of it, who attaches (fid 12).
+    fn lease(&mut self) {
+        self.attach_as(10, Fid::NONE, "gpu-bridge");
+        self.walk(10, 11, &["gpu", "publish"]);
+        self.open(11, 1);
+        self.write(11, PUBLISH);
+        self.walk(0, 1, &["queen", "ctl"]);
+        self.open(1, 1);
+        self.write(1, SPAWN_GPU);
+        self.attach_as(12, Fid::NONE, "worker-gpu");
     }
 
     fn walk(&mut self, fid: u32, newfid: u32, path: &[&str]) {
@@ -80,6 +97,20 @@ impl Stream {
         self.push(&Request::Flush { oldtag: Tag(oldtag) });
     }
 }
+
+const PUBLISH: &[u8] = b"{\"publish\":{\"id\":\"GPU-0\",\"uuid\":\"u\",\"name\":\"n\",\
+\"memory_mb\":8000,\"streams\":2,\"driver_version\":\"1\",\"runtime_version\":\"2\",\
+\"backend\":\"mock\"}}\n";
+const SPAWN_GPU: &[u8] = b"{\"spawn\":\"gpu\",\"lease\":{\"gpu_id\":\"GPU-0\",\"mem_mb\":10,\
+\"streams\":1,\"ttl_s\":5}}\n";
+const JOBS: &[u8] = b"{\"job\":\"a\",\"kernel\":\"vadd\",\"n\":256,\"grid\":[1],\"block\":[256],\
+\"bytes_hash\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\",\
+\"inputs\":[\"a\",\"b\"],\"outputs\":[\"c\"],\"timeout_ms\":5}\n\
+{\"job\":\"b\",\"kernel\":\"matmul\",\"m\":4,\"n\":4,\"k\":4,\"grid\":[1],\"block\":[4,4],\
+\"bytes_hash\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\",\
+\"inputs\":[\"a\",\"b\"],\"outputs\":[\"c\"],\"timeout_ms\":5}\n";
+const RUNNING: &[u8] = b"{\"job\":\"a\",\"state\":\"RUNNING\",\"progress\":5,\"detail\":\"\"}\n";
+const ERR: &[u8] = b"{\"job\":\"a\",\"state\":\"ERR\",\"progress\":5,\"detail\":\"no\"}\n";
 
 type Seed = (&'static str, fn(&mut Stream));
 
@@ -271,6 +302,70 @@ const SEEDS: &[Seed] = &[
         s.walk(0, 9, &["worker"]);
         s.open(9, 0);
         s.happen(Event::Grow);
+    }),
+    ("gpu-job", |s| {
+        s.lease();
+        s.walk(10, 2, &["gpu", "GPU-0", "job"]);
+        s.open(2, 0);
+        s.read(2, 0, 2000);
+        s.walk(12, 3, &["gpu", "GPU-0", "job"]);
+        s.open(3, 1);
+        s.write(3, JOBS);
+        s.write(3, JOBS);
+        s.walk(10, 4, &["gpu", "GPU-0", "status"]);
+        s.open(4, 1);
+        s.write(4, RUNNING);
+        s.write(4, ERR);
+        s.read(2, 0, 2000);
+        s.write(11, b"{\"gauge\":{\"id\":\"GPU-0\",\"utilization\":1}}\n");
+        for (fid, name) in (5..).zip(["info", "status"]) {
+            s.walk(12, fid, &["gpu", "GPU-0", name]);
+            s.open(fid, 0);
+            s.read(fid, 0, 2000);
+        }
+    }),
+    ("gpu-lease", |s| {
+        s.lease();
+        s.walk(12, 3, &["gpu", "GPU-0", "job"]);
+        s.open(3, 1);
+        s.write(3, JOBS);
+        s.walk(10, 2, &["gpu", "GPU-0", "job"]);
+        s.open(2, 0);
+        s.read(2, 0, 2000);
+        s.read(2, 500, 2000);
+        s.happen(Event::Finish);
+        s.happen(Event::Finish);
+        s.write(3, JOBS);
+        s.walk(10, 4, &["gpu", "GPU-0", "status"]);
+        s.open(4, 1);
+        s.write(4, ERR);
+        s.walk(0, 5, &["gpu", "GPU-0", "ctl"]);
+        s.open(5, 1);
+        s.write(5, b"LEASE worker-1 8000 2 60 9\nPRIORITY worker-1 3\n");
+        s.write(3, JOBS);
+        s.write(5, b"RESET\nRELEASE worker-1\n");
+        s.walk(0, 6, &["worker", "worker-1", "tasks"]);
+        s.open(6, 1);
+        s.write(6, JOBS);
+    }),
+    ("gpu-bridge-goes", |s| {
+        s.lease();
+        s.walk(12, 3, &["gpu", "GPU-0", "job"]);
+        s.open(3, 1);
+        s.write(3, JOBS);
+        s.walk(10, 2, &["gpu", "GPU-0", "job"]);
+        s.open(2, 0);
+        s.read(2, 800, 2000);
+        s.write(11, PUBLISH);
+        s.write(11, b"{\"withdraw\":\"GPU-0\"}\n");
+        s.write(3, JOBS);
+        s.write(11, PUBLISH);
+        s.write(1, SPAWN_GPU);
+        s.happen(Event::TakeAway);
+        for fid in [2, 11, 10] {
+            s.clunk(fid);
+        }
+        s.walk(0, 4, &["gpu", "GPU-0"]);
     }),
     ("types", |s| {
         // Replies, unknown ones, the other dialect's, and tags that are none.

@@ -13,7 +13,7 @@ use secure9p_core::model::Model;
 pub enum Event {
     /// `/proc/events` grows.
     Grow = 0,
-    /// The writes that wait are done.
+    /// The writes that wait are done; time passes.
     Finish = 1,
     /// Every session loses its rights.
     Revoke = 2,

@@ -63,6 +63,20 @@ fn the_corpus_holds_every_seed() {
     }
 }
 
+/// Sessions of a GPU's come as far as they are meant to: what is refused is what must be.
+#[test]
+fn a_gpus_seeds_are_taken() {
+    let seeds = seeds::all();
+    for (name, refused) in [("gpu-job", 0), ("gpu-lease", 3), ("gpu-bridge-goes", 2)] {
+        for dialect in ["9p2000", "9p2000.L"] {
+            let name = format!("{name}.{dialect}");
+            let (_, bytes) = seeds.iter().find(|seed| seed.0 == name).expect("a seed");
+            let tally = fuzz_hive(bytes);
+            assert_eq!((tally.refused, tally.closed), (refused, 0), "{name}: {tally:?}");
+        }
+    }
+}
+
 #[test]
 fn the_corpus_has_the_cases_that_it_must() {
     let names: Vec<String> =

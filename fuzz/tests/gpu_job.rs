@@ -20,9 +20,9 @@ fn every_input_of_the_corpus_is_taken_and_so_is_every_part() {
             "status" | "status-queued" => (0, 0, 1, 0),
             "lease" => (0, 1, 0, 0),
             "release" => (1, 2, 0, 1),
-            "expiry" => (2, 1, 0, 1),
+            "expiry" => (1, 1, 0, 1),
             "full" => (0, 1, 0, 0),
-            "priority" => (2, 2, 0, 2),
+            "priority" => (2, 2, 0, 1),
             "vadd" | "matmul" | "grid" | "escape" | "doubled" | "slash" => (0, 0, 0, 0),
             _ => continue,
         };

@@ -72,7 +72,7 @@ impl<'a> Job<'a> {
     /// The first thing that is wrong with it.
     pub fn parse(line: &'a [u8]) -> Result<Self, Refused> {
         let mut fields = Fields::default();
-        let seen = object::read(line, NAMES, |index, cursor| fields.take(index, cursor))?;
+        let seen = object::read(line, NAMES, &mut |index, cursor| fields.take(index, cursor))?;
         fields.job(seen)
     }
 

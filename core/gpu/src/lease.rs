@@ -70,15 +70,23 @@ pub enum EndReason {
     BridgeLost,
 }
 
-impl fmt::Display for EndReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl EndReason {
+    /// The same in words: the detail of a job that it cancels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Expired => "lease expired",
             Self::Released => "lease released",
             Self::Killed => "worker ended",
             Self::Reset => "device reset",
             Self::BridgeLost => "bridge lost",
-        })
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -18,12 +18,16 @@ impl Seen {
     }
 }
 
+/// Takes the value of the field in that place among the names. Behind a pointer, so that there is
+/// one reader for all kinds of lines: the server's image is small.
+pub(crate) type Value<'v, 'a> = &'v mut dyn FnMut(usize, &mut Cursor<'a>) -> Result<(), Reason>;
+
 /// Reads `line`: `value` is called behind each colon with the place of the field among `names`
 /// and takes what stands there.
 pub(crate) fn read<'a>(
     line: &'a [u8],
     names: &'static [&'static str],
-    value: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Reason>,
+    value: Value<'_, 'a>,
 ) -> Result<Seen, Refused> {
     let line = str::from_utf8(line).map_err(|_| Refused::line("must be UTF-8"))?;
     let mut cursor = Cursor::new(line);
@@ -38,7 +42,7 @@ pub(crate) fn read<'a>(
 pub(crate) fn object<'a>(
     cursor: &mut Cursor<'a>,
     names: &'static [&'static str],
-    mut value: impl FnMut(usize, &mut Cursor<'a>) -> Result<(), Reason>,
+    value: Value<'_, 'a>,
 ) -> Result<Seen, Refused> {
     if !cursor.take('{') {
         return Err(Refused::line("must be one JSON object"));
@@ -82,8 +86,12 @@ pub(crate) fn number<N: TryFrom<u64>>(
     range: (u64, u64),
 ) -> Result<N, Reason> {
     let (min, max) = range;
+    N::try_from(wide(cursor, range)?).map_err(|_| Reason::Number { min, max })
+}
+
+fn wide(cursor: &mut Cursor<'_>, (min, max): (u64, u64)) -> Result<u64, Reason> {
     let number = cursor.number().filter(|number| (min..=max).contains(number));
-    number.and_then(|number| N::try_from(number).ok()).ok_or(Reason::Number { min, max })
+    number.ok_or(Reason::Number { min, max })
 }
 
 /// The text that comes next, if `of` takes it.
@@ -92,8 +100,12 @@ pub(crate) fn text<'a, T>(
     must: &'static str,
     of: impl FnOnce(&'a str) -> Option<T>,
 ) -> Result<T, Reason> {
+    of(any_text(cursor, must)?).ok_or(Reason::Must(must))
+}
+
+fn any_text<'a>(cursor: &mut Cursor<'a>, must: &'static str) -> Result<&'a str, Reason> {
     let text = cursor.text().ok_or(Reason::Must(must))?;
-    of(text.map_err(|(_, what)| Reason::Text(what))?).ok_or(Reason::Must(must))
+    text.map_err(|(_, what)| Reason::Text(what))
 }
 
 /// The list that comes next, each item by `item`; how many there were. More than `most` are

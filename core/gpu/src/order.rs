@@ -58,7 +58,7 @@ impl<'a> Order<'a> {
     pub fn parse(line: &'a [u8]) -> Result<Self, Refused> {
         let mut fields = Fields::default();
         let (mut holder, mut priority, mut cancel) = (None, None, None);
-        let seen = object::read(line, NAMES, |index, cursor| {
+        let seen = object::read(line, NAMES, &mut |index, cursor| {
             match index {
                 HOLDER => {
                     let must = "must be a worker like \"worker-7\"";
@@ -95,6 +95,14 @@ impl<'a> Order<'a> {
         let fields = line.strip_prefix('{').ok_or(fmt::Error)?;
         write!(text, "{{\"holder\":\"{holder}\",\"priority\":{priority},{fields}")
     }
+
+    /// Writes the order to cancel a job.
+    ///
+    /// # Errors
+    /// Those of `text`.
+    pub fn write_cancel(text: &mut dyn fmt::Write, job: &JobId) -> fmt::Result {
+        write!(text, "{{\"cancel\":\"{job}\"}}")
+    }
 }
 
 impl fmt::Display for Order<'_> {
@@ -105,7 +113,7 @@ impl fmt::Display for Order<'_> {
                 write!(line, "{job}")?;
                 Self::write_run(f, *holder, *priority, &line)
             }
-            Self::Cancel(job) => write!(f, "{{\"cancel\":\"{job}\"}}"),
+            Self::Cancel(job) => Self::write_cancel(f, job),
         }
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Publish<'a> {
     /// The first thing that is wrong with it.
     pub fn parse(line: &'a [u8]) -> Result<Self, Refused> {
         let (mut said, mut inner) = (None, None);
-        let read = object::read(line, NAMES, |index, cursor| {
+        let read = object::read(line, NAMES, &mut |index, cursor| {
             if said.is_some() {
                 return Err(Reason::Must("must stand alone"));
             }
@@ -134,7 +134,7 @@ impl About {
         let [mut uuid, mut name, mut driver_version, mut runtime_version] =
             [const { Text::new() }; 4];
         let (mut memory_mb, mut streams, mut sm_count, mut backend) = (0, 0, None, None);
-        let seen = object::object(cursor, ABOUT, |index, cursor| {
+        let seen = object::object(cursor, ABOUT, &mut |index, cursor| {
             match ABOUT.get(index).copied().unwrap_or_default() {
                 // It was checked to be short enough.
                 "id" => own = String::try_from(id(cursor)?.as_str()).unwrap_or_default(),
@@ -180,7 +180,7 @@ impl fmt::Display for About {
 impl Gauge {
     fn read<'a>(cursor: &mut Cursor<'a>) -> Result<(GpuId<'a>, Self), Refused> {
         let (mut of, mut gauge) = (None, Self::default());
-        object::object(cursor, GAUGE, |index, cursor| {
+        object::object(cursor, GAUGE, &mut |index, cursor| {
             match GAUGE.get(index).copied().unwrap_or_default() {
                 "id" => of = Some(id(cursor)?),
                 "utilization" => gauge.utilization = Some(object::number(cursor, (0, 100))?),

@@ -80,7 +80,7 @@ impl<'a> Status<'a> {
     pub fn parse(line: &'a [u8]) -> Result<Self, Refused> {
         let (mut job, mut state, mut backend, mut result) = (None, None, None, None);
         let (mut progress, mut detail) = (0_u8, "");
-        let seen = object::read(line, NAMES, |index, cursor| {
+        let seen = object::read(line, NAMES, &mut |index, cursor| {
             match NAMES.get(index).copied().unwrap_or_default() {
                 "job" => job = Some(object::text(cursor, "must be a job", JobId::of)?),
                 "state" => {

@@ -13,7 +13,7 @@ use core::fmt;
 use core::time::Duration;
 
 use gpu::limits::{JOB_LINE_BYTES, ORDER_EXTRA_BYTES, STATUS_LINE_BYTES};
-use gpu::{About, Backend, Gauge, Gpu, Job, JobId, Order, Started, Status, WorkerId as Holder};
+use gpu::{About, Gauge, Gpu, Job, JobId, Order, Started, Status, WorkerId as Holder};
 use heapless::String;
 
 use crate::sessions::SessionId;
@@ -31,14 +31,18 @@ pub const MAX_GPU_WORKERS: usize = 16;
 /// Bytes of each GPU worker's tasks that are kept.
 pub const TASK_BYTES: usize = 4 << 10;
 /// Bytes of a GPU's status lines that are kept.
-const STATUS_BYTES: usize = 16 << 10;
+pub const STATUS_BYTES: usize = 16 << 10;
 /// Longest order to run a job, with its line end.
 const MAX_ORDER: usize = JOB_LINE_BYTES + ORDER_EXTRA_BYTES + 1;
 /// Longest order to cancel one: the id is 32 bytes at most.
 const MAX_CANCEL: usize = 48;
 /// Bytes of orders that are kept: what the bridge may not have read yet is an order to run each
 /// job that it has, and one to cancel it.
-const ORDER_BYTES: usize = MAX_JOBS * (MAX_ORDER + MAX_CANCEL);
+pub const ORDER_BYTES: usize = MAX_JOBS * (MAX_ORDER + MAX_CANCEL);
+
+/// Where a line is written before it is appended: one type for all, for the image's sake.
+type Scratch = String<MAX_ORDER>;
+const _: () = assert!(STATUS_LINE_BYTES < MAX_ORDER && MAX_CANCEL < MAX_ORDER);
 
 /// A job's line, as it waits.
 pub type JobLine = String<JOB_LINE_BYTES>;
@@ -76,10 +80,9 @@ pub struct Published {
     gpu: Gpu<JobLine, MAX_LEASES, MAX_JOBS>,
 }
 
-/// Room for one GPU.
+/// The windows of one GPU's files.
 #[derive(Debug)]
-pub struct Device {
-    published: Option<Published>,
+pub struct Room {
     orders: Window<ORDER_BYTES>,
     status: Window<STATUS_BYTES>,
 }
@@ -103,10 +106,12 @@ struct Desk {
     leases: u32,
 }
 
-/// All GPUs and all GPU workers' desks.
+/// All GPUs and all GPU workers' desks. Windows lie apart from what is published, so that an empty
+/// one of these is zeros: the server's image need not hold it.
 #[derive(Debug)]
 pub struct Gpus {
-    devices: [Device; MAX_GPUS],
+    published: [Option<Published>; MAX_GPUS],
+    rooms: [Room; MAX_GPUS],
     desks: [Desk; MAX_GPU_WORKERS],
     /// The highest number so far.
     last: u32,
@@ -157,8 +162,8 @@ impl Published {
     }
 }
 
-impl Device {
-    const EMPTY: Self = Self { published: None, orders: Window::new(), status: Window::new() };
+impl Room {
+    const EMPTY: Self = Self { orders: Window::new(), status: Window::new() };
 
     /// What the bridge is to do.
     pub const fn orders(&self) -> &Window<ORDER_BYTES> {
@@ -172,55 +177,36 @@ impl Device {
 
     /// Appends to the status.
     pub fn say(&mut self, status: &Status<'_>) {
-        let mut line = String::<{ STATUS_LINE_BYTES + 1 }>::new();
+        let mut line = Scratch::new();
         // A status is shorter than its limit, and the window is larger.
         let _ = fmt::Write::write_fmt(&mut line, format_args!("{status}\n"));
         let _ = self.status.append(line.as_bytes());
     }
 
-    /// The job that the bridge is to run now, where there is one.
-    pub fn start(&mut self, now: Duration) -> Option<Started<JobLine>> {
-        self.published.as_mut()?.gpu.start(now)
-    }
-
-    /// How far the job is, in percent.
-    pub fn progress(&self, job: &JobId) -> u8 {
-        let published = self.published.as_ref();
-        let state = published.and_then(|published| published.gpu.jobs().state(job));
-        state.map_or(0, |state| state.progress)
-    }
-
-    /// What computes here.
-    pub fn backend(&self) -> Option<Backend> {
-        self.published.as_ref().map(|published| published.about.backend)
-    }
-
     /// Hands the job to the bridge.
-    pub fn order(&mut self, started: &Started<JobLine>, now: Duration) {
-        let lease = self.published.as_ref().and_then(|published| {
-            published.gpu.leases().live(now, started.holder).map(|lease| lease.share.priority)
-        });
-        let (holder, priority) = (started.holder, lease.unwrap_or_default());
-        let mut line = String::<MAX_ORDER>::new();
+    fn order(&mut self, started: &Started<JobLine>, priority: u8) {
+        let mut line = Scratch::new();
         // The line was written by a job, and is within its limit.
-        let _ = Order::write_run(&mut line, holder, priority, &started.payload);
+        let _ = Order::write_run(&mut line, started.holder, priority, &started.payload);
         let _ = line.push('\n');
         let _ = self.orders.append(line.as_bytes());
     }
 
     /// Has the bridge stop the job.
-    pub fn cancel(&mut self, job: JobId) {
-        let mut line = String::<MAX_CANCEL>::new();
-        let _ = fmt::Write::write_fmt(&mut line, format_args!("{}\n", Order::Cancel(job)));
+    pub fn cancel(&mut self, job: &JobId) {
+        let mut line = Scratch::new();
+        // It is shorter than its limit.
+        let _ = Order::write_cancel(&mut line, job);
+        let _ = line.push('\n');
         let _ = self.orders.append(line.as_bytes());
     }
 }
 
 /// The line of a job that waits: the same for everybody who means the same.
 pub fn job_line(job: &Job<'_>) -> Option<JobLine> {
-    let mut line = JobLine::new();
+    let mut line = Scratch::new();
     fmt::Write::write_fmt(&mut line, format_args!("{job}")).ok()?;
-    Some(line)
+    JobLine::try_from(line.as_str()).ok()
 }
 
 /// What leases call a worker.
@@ -243,11 +229,12 @@ impl Desk {
 }
 
 impl Gpus {
-    /// None, and nobody.
+    /// None, and nobody. No constant: nothing published would stand in the server's image, too.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
-            devices: [const { Device::EMPTY }; MAX_GPUS],
+            published: core::array::from_fn(|_| None),
+            rooms: [const { Room::EMPTY }; MAX_GPUS],
             desks: [const { Desk::EMPTY }; MAX_GPU_WORKERS],
             last: 0,
             version: 0,
@@ -262,13 +249,13 @@ impl Gpus {
     /// Publishes a GPU; `None` where there is no place.
     pub fn add(&mut self, bridge: SessionId, about: About) -> Option<DeviceId> {
         let number = self.last.checked_add(1)?;
-        let place = self.devices.iter().position(|device| device.published.is_none())?;
-        let device = self.devices.get_mut(place)?;
-        device.orders.clear();
-        device.status.clear();
+        let place = self.published.iter().position(Option::is_none)?;
+        let room = self.rooms.get_mut(place)?;
+        room.orders.clear();
+        room.status.clear();
         let gpu = Gpu::new(about.device);
         let gauge = Gauge::default();
-        device.published = Some(Published { number, bridge, about, gauge, gpu });
+        *self.published.get_mut(place)? = Some(Published { number, bridge, about, gauge, gpu });
         self.last = number;
         self.version = self.version.wrapping_add(1);
         Some(DeviceId { place: place as u8, number })
@@ -276,34 +263,49 @@ impl Gpus {
 
     /// The GPU is gone.
     pub fn remove(&mut self, id: DeviceId) {
-        if let Some(device) = self.device_mut(id) {
-            device.published = None;
+        if self.get(id).is_some()
+            && let Some(place) = self.published.get_mut(usize::from(id.place))
+        {
+            *place = None;
             self.version = self.version.wrapping_add(1);
         }
     }
 
-    /// The GPU's room, as long as it is there.
-    pub fn device(&self, id: DeviceId) -> Option<&Device> {
-        let device = self.devices.get(usize::from(id.place))?;
-        let there = device.published.as_ref().is_some_and(|there| there.number == id.number);
-        there.then_some(device)
-    }
-
-    /// The same, to change it.
-    pub fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
-        let device = self.devices.get_mut(usize::from(id.place))?;
-        let there = device.published.as_ref().is_some_and(|there| there.number == id.number);
-        there.then_some(device)
-    }
-
     /// The GPU.
     pub fn get(&self, id: DeviceId) -> Option<&Published> {
-        self.device(id)?.published.as_ref()
+        let published = self.published.get(usize::from(id.place))?.as_ref();
+        published.filter(|published| published.number == id.number)
     }
 
     /// The same, to change it.
     pub fn get_mut(&mut self, id: DeviceId) -> Option<&mut Published> {
-        self.device_mut(id)?.published.as_mut()
+        let published = self.published.get_mut(usize::from(id.place))?.as_mut();
+        published.filter(|published| published.number == id.number)
+    }
+
+    /// The GPU's windows, as long as it is there.
+    pub fn room(&self, id: DeviceId) -> Option<&Room> {
+        self.get(id)?;
+        self.rooms.get(usize::from(id.place))
+    }
+
+    /// The same, to append to.
+    pub fn room_mut(&mut self, id: DeviceId) -> Option<&mut Room> {
+        self.get(id)?;
+        self.rooms.get_mut(usize::from(id.place))
+    }
+
+    /// Hands the job to the bridge that is to run now; whether there was one.
+    pub fn hand_out(&mut self, id: DeviceId, now: Duration) -> bool {
+        let Some(Published { gpu, .. }) = self.get_mut(id) else { return false };
+        let Some(started) = gpu.start(now) else { return false };
+        // A lease that has ended has no job started.
+        let priority =
+            gpu.leases().live(now, started.holder).map_or(0, |lease| lease.share.priority);
+        if let Some(room) = self.room_mut(id) {
+            room.order(&started, priority);
+        }
+        true
     }
 
     /// What the GPU is called; nothing where it is gone.
@@ -313,17 +315,13 @@ impl Gpus {
 
     /// The first GPU in this place or a later one.
     pub fn next_from(&self, place: usize) -> Option<DeviceId> {
-        let mut rest = self.devices.iter().enumerate().skip(place);
-        rest.find_map(|(place, device)| {
-            let number = device.published.as_ref()?.number;
-            Some(DeviceId { place: place as u8, number })
-        })
+        self.all().map(|(id, _)| id).find(|id| usize::from(id.place) >= place)
     }
 
     /// Every GPU.
     pub fn all(&self) -> impl Iterator<Item = (DeviceId, &Published)> {
-        self.devices.iter().enumerate().filter_map(|(place, device)| {
-            let published = device.published.as_ref()?;
+        self.published.iter().enumerate().filter_map(|(place, published)| {
+            let published = published.as_ref()?;
             Some((DeviceId { place: place as u8, number: published.number }, published))
         })
     }

@@ -42,6 +42,7 @@ mod window;
 mod workers;
 
 pub use gpus::{DeviceId, Gpus, MAX_GPU_WORKERS, MAX_GPUS, MAX_JOBS, MAX_LEASES, TASK_BYTES};
+pub use gpus::{ORDER_BYTES, STATUS_BYTES};
 pub use host::{Budget, Ended, Host, Limits, Reason, Spawn, SpawnError, WorkerKind};
 pub use joiner::Line;
 pub use mounts::MAX_MOUNTS;

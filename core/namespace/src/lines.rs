@@ -361,14 +361,14 @@ where
     }
 
     fn say(&mut self, device: DeviceId, status: &Status<'_>) {
-        let Some(room) = self.gpus.borrow_mut().device_mut(device) else { return };
+        let Some(room) = self.gpus.borrow_mut().room_mut(device) else { return };
         room.say(status);
         let length = room.status().len();
         self.changed(File::OfGpu(device, Part::Status), Some(length));
     }
 
     fn ordered(&mut self, device: DeviceId) {
-        let length = self.gpus.borrow().device(device).map(|room| room.orders().len());
+        let length = self.gpus.borrow().room(device).map(|room| room.orders().len());
         self.changed(File::OfGpu(device, Part::Job), length);
     }
 
@@ -398,27 +398,24 @@ where
                 None => break,
             }
         }
-        loop {
-            let Some(room) = self.gpus.borrow_mut().device_mut(device) else { return };
-            let Some(started) = room.start(now) else { return };
-            room.order(&started, now);
+        while self.gpus.borrow_mut().hand_out(device, now) {
             self.ordered(device);
         }
     }
 
     fn cancelled(&mut self, device: DeviceId, job: JobId, reason: gpu::EndReason, running: bool) {
-        let Some(room) = self.gpus.borrow_mut().device_mut(device) else { return };
+        let gpus: &mut Gpus = self.gpus.borrow_mut();
         if running {
-            room.cancel(job);
+            if let Some(room) = gpus.room_mut(device) {
+                room.cancel(&job);
+            }
             self.ordered(device);
             return;
         }
-        let progress = room.progress(&job);
-        let backend = room.backend();
-        let mut detail = heapless::String::<32>::new();
-        // Every reason is shorter.
-        let _ = fmt::Write::write_fmt(&mut detail, format_args!("{reason}"));
-        let (state, result, detail) = (State::Err, None, detail.as_str());
+        let Some(published) = gpus.get(device) else { return };
+        let progress = published.gpu().jobs().state(&job).map_or(0, |state| state.progress);
+        let backend = Some(published.about().backend);
+        let (state, result, detail) = (State::Err, None, reason.as_str());
         self.say(device, &Status { job, state, progress, backend, detail, result });
     }
 }

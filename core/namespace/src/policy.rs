@@ -80,7 +80,7 @@ fn rights(who: Who, file: File, relation: Relation) -> (bool, bool) {
         }
         File::Worker(worker) => (queen || who.is(worker), false),
         File::Telemetry(worker) => (queen || who.is(worker), who.is(worker)),
-        File::Tasks(worker) => (who.is(worker), queen),
+        File::Tasks(worker) => (who.role == Role::WorkerGpu && who.is(worker), queen),
         File::Gpu(_) => (watches || tenant || bridge, false),
         File::OfGpu(_, Part::Info) => (watches || tenant, false),
         File::OfGpu(_, Part::Control) => (false, queen),
@@ -166,7 +166,7 @@ mod tests {
         (File::Worker(OTHERS), "r- -- -- -- --"),
         (File::Telemetry(MINE), "r- rw rw -- --"),
         (File::Telemetry(OTHERS), "r- -- -- -- --"),
-        (File::Tasks(MINE), "-w r- r- -- --"),
+        (File::Tasks(MINE), "-w -- r- -- --"),
         (File::Tasks(OTHERS), "-w -- -- -- --"),
         (File::Gpu(GPU), "r- -- r- r- r-"),
         (File::OfGpu(GPU, Part::Info), "r- -- r- r- --"),

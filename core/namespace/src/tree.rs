@@ -88,10 +88,10 @@ where
                 self.gpus.borrow().tasks(worker).map_or(0, |tasks| tasks.version())
             }
             File::OfGpu(device, Part::Job) => {
-                self.gpus.borrow().device(device).map_or(0, |room| room.orders().version())
+                self.gpus.borrow().room(device).map_or(0, |room| room.orders().version())
             }
             File::OfGpu(device, Part::Status) => {
-                self.gpus.borrow().device(device).map_or(0, |room| room.status().version())
+                self.gpus.borrow().room(device).map_or(0, |room| room.status().version())
             }
         }
     }
@@ -134,10 +134,10 @@ where
             }
             File::Tasks(worker) => self.gpus.borrow().tasks(worker).map_or(0, |tasks| tasks.len()),
             File::OfGpu(device, Part::Job) => {
-                self.gpus.borrow().device(device).map_or(0, |room| room.orders().len())
+                self.gpus.borrow().room(device).map_or(0, |room| room.orders().len())
             }
             File::OfGpu(device, Part::Status) => {
-                self.gpus.borrow().device(device).map_or(0, |room| room.status().len())
+                self.gpus.borrow().room(device).map_or(0, |room| room.status().len())
             }
             file if file.kind() == Kind::Text => {
                 let mut count = Count::default();
@@ -295,11 +295,11 @@ where
                 self.lease(worker, device).map(Open::Lease)
             }
             File::OfGpu(device, Part::Job) => {
-                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                let room = self.gpus.borrow().room(device).ok_or(Error::Closed)?;
                 Ok(Open::Window(room.orders().start()))
             }
             File::OfGpu(device, Part::Status) => {
-                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                let room = self.gpus.borrow().room(device).ok_or(Error::Closed)?;
                 Ok(Open::Window(room.status().start()))
             }
             _ => Ok(Open::Text),
@@ -326,11 +326,11 @@ where
                 tasks.read(base.saturating_add(offset), into)?
             }
             (File::OfGpu(device, Part::Status), Open::Window(base)) => {
-                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                let room = self.gpus.borrow().room(device).ok_or(Error::Closed)?;
                 room.status().read(base.saturating_add(offset), into)?
             }
             (File::OfGpu(device, Part::Job), Open::Window(base)) => {
-                let room = self.gpus.borrow().device(device).ok_or(Error::Closed)?;
+                let room = self.gpus.borrow().room(device).ok_or(Error::Closed)?;
                 match room.orders().read(base.saturating_add(offset), into)? {
                     0 => return Ok(Read::Wait),
                     count => count,

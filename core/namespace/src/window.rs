@@ -17,6 +17,13 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Window<const N: usize> {
     bytes: [u8; N],
+    ends: Ends,
+}
+
+/// Where a window starts and ends. What it does is the same for windows of every size, so that it
+/// is there once.
+#[derive(Debug)]
+struct Ends {
     /// Offset of the oldest byte that is kept.
     start: u64,
     /// Offset behind the newest byte.
@@ -29,37 +36,37 @@ impl<const N: usize> Window<N> {
     /// An empty window.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: [0; N], start: 0, end: 0, version: 0 }
+        Self { bytes: [0; N], ends: Ends { start: 0, end: 0, version: 0 } }
     }
 
     /// Forgets everything: offsets begin at 0 again.
     pub const fn clear(&mut self) {
-        (self.start, self.end) = (0, 0);
-        self.version = self.version.wrapping_add(1);
+        (self.ends.start, self.ends.end) = (0, 0);
+        self.ends.version = self.ends.version.wrapping_add(1);
     }
 
     /// Bytes that are kept.
     #[must_use]
     pub const fn len(&self) -> u64 {
-        self.end - self.start
+        self.ends.end - self.ends.start
     }
 
     /// Whether nothing is kept.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.ends.start == self.ends.end
     }
 
     /// Offset of the oldest byte that is kept.
     #[must_use]
     pub const fn start(&self) -> u64 {
-        self.start
+        self.ends.start
     }
 
     /// Changes with every append.
     #[must_use]
     pub const fn version(&self) -> u32 {
-        self.version
+        self.ends.version
     }
 
     /// Appends all of `data`.
@@ -67,20 +74,36 @@ impl<const N: usize> Window<N> {
     /// # Errors
     /// [`Error::TooBig`] where it is longer than the window.
     pub fn append(&mut self, data: &[u8]) -> Result<(), Error> {
-        if data.len() > N {
+        self.ends.append(&mut self.bytes, data)
+    }
+
+    /// Copies bytes from `offset` on into `into` and returns how many; 0 at the end.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] where `offset` is no longer kept.
+    pub fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
+        self.ends.read(&self.bytes, offset, into)
+    }
+}
+
+impl Ends {
+    #[inline(never)]
+    fn append(&mut self, bytes: &mut [u8], data: &[u8]) -> Result<(), Error> {
+        let size = bytes.len();
+        if data.len() > size {
             return Err(Error::TooBig);
         }
         let end = self.end + data.len() as u64;
-        let oldest = end.saturating_sub(N as u64);
+        let oldest = end.saturating_sub(size as u64);
         if oldest > self.start {
-            self.start = self.line_start(oldest.min(self.end));
+            self.start = self.line_start(bytes, oldest.min(self.end));
         }
-        let at = self.place(self.end);
-        let (first, second) = data.split_at(data.len().min(N - at));
-        if let Some(place) = self.bytes.get_mut(at..at + first.len()) {
+        let at = place(self.end, size);
+        let (first, second) = data.split_at(data.len().min(size - at));
+        if let Some(place) = bytes.get_mut(at..at + first.len()) {
             place.copy_from_slice(first);
         }
-        if let Some(place) = self.bytes.get_mut(..second.len()) {
+        if let Some(place) = bytes.get_mut(..second.len()) {
             place.copy_from_slice(second);
         }
         self.end = end;
@@ -88,19 +111,16 @@ impl<const N: usize> Window<N> {
         Ok(())
     }
 
-    fn place(&self, offset: u64) -> usize {
-        (offset % N as u64) as usize
-    }
-
     /// The first offset from `offset` on that starts a line, or the end of what is kept.
-    fn line_start(&self, offset: u64) -> u64 {
+    fn line_start(&self, bytes: &[u8], offset: u64) -> u64 {
         // A line starts behind a line end: looked for from the byte before on, in the one or two
         // pieces that lie together in memory.
+        let size = bytes.len();
         let mut at = offset.saturating_sub(1);
         while at < self.end {
-            let place = self.place(at);
-            let left = usize::try_from(self.end - at).unwrap_or(N).min(N - place);
-            let piece = self.bytes.get(place..place + left).unwrap_or_default();
+            let place = place(at, size);
+            let left = usize::try_from(self.end - at).unwrap_or(size).min(size - place);
+            let piece = bytes.get(place..place + left).unwrap_or_default();
             if let Some(found) = piece.iter().position(|byte| *byte == b'\n') {
                 return at + found as u64 + 1;
             }
@@ -109,27 +129,30 @@ impl<const N: usize> Window<N> {
         self.end
     }
 
-    /// Copies bytes from `offset` on into `into` and returns how many; 0 at the end.
-    ///
-    /// # Errors
-    /// [`Error::Lost`] where `offset` is no longer kept.
-    pub fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
+    #[inline(never)]
+    fn read(&self, bytes: &[u8], offset: u64, into: &mut [u8]) -> Result<usize, Error> {
         if offset < self.start {
             return Err(Error::Lost(self.start - offset));
         }
+        let size = bytes.len();
         let left = self.end.saturating_sub(offset);
         let count = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let at = self.place(offset);
-        let (first, second) = into.split_at_mut(count.min(N - at));
-        if let Some(bytes) = self.bytes.get(at..at + first.len()) {
+        let at = place(offset, size);
+        let (first, second) = into.split_at_mut(count.min(size - at));
+        if let Some(bytes) = bytes.get(at..at + first.len()) {
             first.copy_from_slice(bytes);
         }
         let rest = count - first.len();
-        if let (Some(into), Some(bytes)) = (second.get_mut(..rest), self.bytes.get(..rest)) {
+        if let (Some(into), Some(bytes)) = (second.get_mut(..rest), bytes.get(..rest)) {
             into.copy_from_slice(bytes);
         }
         Ok(count)
     }
+}
+
+/// Where the byte of this offset lies in a window of so many bytes, at least one.
+fn place(offset: u64, size: usize) -> usize {
+    offset.checked_rem(size as u64).unwrap_or(0) as usize
 }
 
 impl<const N: usize> Default for Window<N> {

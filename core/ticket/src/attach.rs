@@ -41,7 +41,8 @@ pub fn parse_attach<'a>(uname: &'a str, aname: &'a str) -> Attach<'a> {
     let name = if carries_ticket(uname) { "" } else { uname };
     if aname.starts_with(PREFIX) {
         let end = aname.find('/').unwrap_or(aname.len());
-        let (ticket, path) = aname.split_at(end);
+        // A slash's place is one.
+        let (ticket, path) = aname.split_at_checked(end).unwrap_or((aname, ""));
         return Attach { ticket: Some(ticket), path, name };
     }
     let ticket = Some(uname).filter(|uname| uname.starts_with(PREFIX));

@@ -14,6 +14,8 @@ pub(crate) struct Flag {
     pub help: &'static str,
     /// Who may use it.
     pub roles: &'static [Role],
+    /// The command makes no sense without it.
+    pub required: bool,
 }
 
 /// What a word in its place stands for.
@@ -23,8 +25,12 @@ pub(crate) enum Takes {
     Path,
     /// A file of this machine.
     File,
+    /// A GPU of the hive.
+    Gpu,
     /// The name of a command.
     Command,
+    /// One of these words, with a bar between them.
+    OneOf,
     /// Anything.
     Text,
 }
@@ -56,13 +62,24 @@ pub(crate) struct Builtin {
 const ALL: &[Role] = &Role::ALL;
 /// Those to whom `/proc` is open.
 const WATCHERS: &[Role] = &[Role::Queen, Role::Observer];
+const QUEENS: &[Role] = &[Role::Queen];
 /// Those who may append to something.
 const WRITERS: &[Role] = &[Role::Queen, Role::WorkerHeartbeat, Role::WorkerGpu];
 
-const FOLLOW: Flag =
-    Flag { word: "-f", value: None, help: "go on with what is appended", roles: WATCHERS };
-const LINES: Flag =
-    Flag { word: "-n", value: Some("N"), help: "so many lines, not 10", roles: ALL };
+const FOLLOW: Flag = Flag { roles: WATCHERS, ..option("-f", None, "go on with what is appended") };
+const LINES: Flag = option("-n", Some("N"), "so many lines, not 10");
+
+const fn option(word: &'static str, value: Option<&'static str>, help: &'static str) -> Flag {
+    Flag { word, value, help, roles: ALL, required: false }
+}
+
+const fn required(word: &'static str, value: &'static str, help: &'static str) -> Flag {
+    Flag { word, value: Some(value), help, roles: QUEENS, required: true }
+}
+
+const fn queens(word: &'static str, value: Option<&'static str>, help: &'static str) -> Flag {
+    Flag { word, value, help, roles: QUEENS, required: false }
+}
 
 const fn place(word: &'static str, takes: Takes) -> Place {
     Place { word, takes, required: true, many: false }
@@ -75,7 +92,7 @@ const FOLLOWING: &str = "Following waits for /proc/events and asks for nothing m
                          at Ctrl-C, or when the file is gone.";
 
 /// Every one, in order of the names.
-pub(crate) static BUILTINS: [Builtin; 12] = [
+pub(crate) static BUILTINS: [Builtin; 16] = [
     Builtin {
         name: "attach",
         flags: &[],
@@ -88,7 +105,7 @@ pub(crate) static BUILTINS: [Builtin; 12] = [
     Builtin { name: "cat", flags: &[], places: &[PATHS], help: "show files", more: "", roles: ALL },
     Builtin {
         name: "echo",
-        flags: &[Flag { word: "-n", value: None, help: "no line end behind it", roles: WRITERS }],
+        flags: &[Flag { roles: WRITERS, ..option("-n", None, "no line end behind it") }],
         places: &[
             Place { required: false, many: true, ..place("TEXT", Takes::Text) },
             place("> PATH", Takes::Path),
@@ -105,6 +122,49 @@ pub(crate) static BUILTINS: [Builtin; 12] = [
         help: "end (so does Ctrl-D)",
         more: "",
         roles: ALL,
+    },
+    Builtin {
+        name: "gpu info",
+        flags: &[],
+        places: &[place("GPU", Takes::Gpu)],
+        help: "show what a GPU is, how it is now, and what is free of it",
+        more: "",
+        roles: WATCHERS,
+    },
+    Builtin {
+        name: "gpu lease",
+        flags: &[
+            queens("--mem-mb", Some("N"), "memory of the lease in MiB, not 1024"),
+            queens("--streams", Some("N"), "jobs side by side, not 1"),
+            queens("--ttl", Some("N"), "seconds that the lease lasts, not 60"),
+        ],
+        places: &[place("GPU", Takes::Gpu)],
+        help: "start a worker with a lease of a GPU, and show its name",
+        more: "It is `spawn gpu` with defaults. The worker outlives its lease: `kill` ends it.",
+        roles: QUEENS,
+    },
+    Builtin {
+        name: "gpu ls",
+        flags: &[],
+        places: &[],
+        help: "list the GPUs that bridges publish, and what is free of each",
+        more: "",
+        roles: WATCHERS,
+    },
+    Builtin {
+        name: "gpu run",
+        flags: &[
+            required("--worker", "ID", "the worker that is to submit it"),
+            required("--n", "N", "values of each vector, or rows and columns of each matrix"),
+            required("--bundles", "DIR", "the folder here that the bridge has its bundles in"),
+            queens("--timeout-ms", Some("N"), "how long it may run, not 60000"),
+            queens("--verify", None, "compute the result here, too, and compare"),
+        ],
+        places: &[place("vadd|matmul", Takes::OneOf)],
+        help: "run a job on a worker's GPU, and follow it to its end",
+        more: "Inputs at random are staged in DIR, where the bridge reads them. The exit code is 0 \
+               only if the job is OK, and with --verify if this machine finds the result right.",
+        roles: QUEENS,
     },
     Builtin {
         name: "help",
@@ -124,7 +184,7 @@ pub(crate) static BUILTINS: [Builtin; 12] = [
     },
     Builtin {
         name: "ls",
-        flags: &[Flag { word: "-l", value: None, help: "with modes and sizes", roles: ALL }],
+        flags: &[option("-l", None, "with modes and sizes")],
         places: &[Place { required: false, ..PATH }],
         help: "list a directory (/ without PATH)",
         more: "",
@@ -181,22 +241,51 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|builtin| builtin.name == name)
 }
 
+/// The second words of the commands that begin with this one.
+pub(crate) fn second_words(first: &str) -> impl Iterator<Item = &'static str> {
+    let words = BUILTINS.iter().filter_map(|builtin| builtin.name.split_once(' '));
+    words.filter(move |(word, _)| *word == first).map(|(_, second)| second)
+}
+
+/// The first word of every command here, once.
+pub(crate) fn first_words() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    BUILTINS.iter().map(Builtin::first_word).filter(move |word| {
+        // They are in order.
+        std::mem::replace(&mut last, word) != *word
+    })
+}
+
 impl Builtin {
+    /// The first word of its name.
+    pub fn first_word(&self) -> &'static str {
+        self.name.split_once(' ').map_or(self.name, |(first, _)| first)
+    }
+
     /// How it is written, with the options that `role` may use; without one all of them.
     pub fn usage(&self, role: Option<Role>) -> String {
         let mut usage = self.name.to_owned();
         // Cannot fail: it is a string. (So below.)
-        for Flag { word, value, .. } in self.flags_of(role) {
-            let _ = match value {
-                Some(value) => write!(usage, " [{word} {value}]"),
-                None => write!(usage, " [{word}]"),
-            };
+        let flag = |flag: &Flag| match flag.value {
+            Some(value) => format!("{} {value}", flag.word),
+            None => flag.word.to_owned(),
+        };
+        // Long words stand behind the places, as people write them.
+        let is_long = |flag: &&Flag| flag.word.starts_with("--");
+        for short in self.flags_of(role).filter(|flag| !is_long(flag)) {
+            let _ = write!(usage, " [{}]", flag(short));
         }
         for Place { word, required, many, .. } in self.places {
             let dots = if *many { "..." } else { "" };
             let _ = match required {
                 true => write!(usage, " {word}{dots}"),
                 false => write!(usage, " [{word}{dots}]"),
+            };
+        }
+        for long in self.flags_of(role).filter(is_long) {
+            let _ = match long.required {
+                true => write!(usage, " {}", flag(long)),
+                false => write!(usage, " [{}]", flag(long)),
             };
         }
         usage
@@ -222,9 +311,20 @@ mod tests {
     fn the_parser_takes_what_the_table_has() {
         for builtin in &BUILTINS {
             let places: Vec<_> = builtin.places.iter().map(|place| place.word).collect();
-            let places = places.join(" ").replace("COMMAND", "ls");
-            for flag in builtin.flags {
-                let value = flag.value.map_or(String::new(), |_| " 3".into());
+            let value = |flag: &Flag| match flag.value {
+                Some("ID") => " worker-3",
+                Some(_) => " 3",
+                None => "",
+            };
+            let needs: Vec<_> = builtin.flags.iter().filter(|flag| flag.required).collect();
+            let needs: String =
+                needs.iter().map(|flag| format!(" {}{}", flag.word, value(flag))).collect();
+            let sample = |places: &str| {
+                places.replace("COMMAND", "ls").replace("vadd|matmul", "vadd") + &needs
+            };
+            let places = sample(&places.join(" "));
+            for flag in builtin.flags.iter().filter(|flag| !flag.required) {
+                let value = value(flag);
                 let line = format!("{} {}{value} {places}", builtin.name, flag.word);
                 let command = Command::of_line(&line).expect(&line);
                 let plain = format!("{} {places}", builtin.name);
@@ -232,7 +332,7 @@ mod tests {
             }
             let required = builtin.places.iter().filter(|place| place.required);
             let required: Vec<_> = required.map(|place| place.word).collect();
-            let line = format!("{} {}", builtin.name, required.join(" ").replace("COMMAND", "ls"));
+            let line = format!("{} {}", builtin.name, sample(&required.join(" ")));
             assert!(Command::of_line(&line).is_ok(), "{line}");
             let odd = format!("{} --odd", builtin.name);
             let failure = Command::of_line(&odd).expect_err(&odd).to_string();

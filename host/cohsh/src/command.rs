@@ -1,8 +1,9 @@
 //! Commands, and how they are written.
 
-use crate::builtin::{self, BUILTINS};
+use crate::builtin;
 use crate::control;
 use crate::failure::{Failure, Result};
+use crate::gpu::{self, Gpu};
 use crate::help;
 use crate::local;
 use crate::tail::LOG;
@@ -61,13 +62,15 @@ pub(crate) enum Command {
     WhoAmI,
     /// Lists the workers.
     Workers,
+    /// About GPUs.
+    Gpu(Gpu),
     /// A line for `/queen/ctl`.
     Order(control::Order),
 }
 
 /// The first word of every command.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    BUILTINS.iter().map(|builtin| builtin.name).chain(control::names())
+    builtin::first_words().chain(control::names())
 }
 
 impl Command {
@@ -129,6 +132,7 @@ impl Command {
             "attach" => attach(words),
             "tail" => tail(words),
             "log" => log(words),
+            "gpu" => Ok(Self::Gpu(gpu::parse(words)?)),
             "help" => topic(words),
             "exit" => nothing(name, words, Self::Exit),
             "whoami" => nothing(name, words, Self::WhoAmI),

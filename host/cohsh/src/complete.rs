@@ -101,16 +101,24 @@ fn path(directory: &str, name: &str, is_directory: bool) -> Pair {
 /// is a path.
 fn offer(before: &[String], start: &str) -> Option<Offer> {
     let (name, before) = before.split_first()?;
-    let builtin = builtin::find(name)?;
     let fitting = |words: Vec<&str>| {
         let words = words.into_iter().filter(|word| word.starts_with(start));
         Some(Offer::Words(words.map(ToOwned::to_owned).collect()))
     };
-    let is_value =
-        |word: &String| builtin.flags.iter().any(|flag| flag.word == *word && flag.value.is_some());
-    if before.last().is_some_and(is_value) {
+    let (builtin, before) = match (builtin::find(name), before.split_first()) {
+        (Some(builtin), _) => (builtin, before),
+        (None, Some((second, rest))) => (builtin::find(&format!("{name} {second}"))?, rest),
+        (None, None) => return fitting(builtin::second_words(name).collect()),
+    };
+    let value_of = |word: &String| {
+        builtin.flags.iter().find(|flag| flag.word == *word).and_then(|flag| flag.value)
+    };
+    match before.last().and_then(value_of) {
+        Some("DIR") => return Some(Offer::Files),
+        Some("ID") => return Some(Offer::Names("/worker")),
         // A number.
-        return fitting(Vec::new());
+        Some(_) => return fitting(Vec::new()),
+        None => {}
     }
     if start.starts_with('-') {
         let free = builtin.flags.iter().filter(|flag| before.iter().all(|word| word != flag.word));
@@ -123,6 +131,11 @@ fn offer(before: &[String], start: &str) -> Option<Offer> {
             fitting(forms.filter_map(Form::word).collect())
         }
         Some(Takes::File) => Some(Offer::Files),
+        Some(Takes::Gpu) => Some(Offer::Names("/gpu")),
+        Some(Takes::OneOf) => {
+            let words = builtin.places.iter().flat_map(|place| place.word.split('|'));
+            fitting(words.collect())
+        }
         Some(Takes::Path | Takes::Text) => None,
         None => fitting(Vec::new()),
     }

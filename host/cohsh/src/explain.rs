@@ -9,6 +9,7 @@ use ticket::{Claims, Role, TicketError, TicketId, parse_attach, read_unchecked};
 use crate::command::Command;
 use crate::control::Order;
 use crate::failure::Failure;
+use crate::gpu::Gpu;
 use crate::help;
 use crate::session::Hive;
 use crate::utc::utc;
@@ -126,7 +127,8 @@ fn end(who: &Who) -> String {
 fn forbidden(role: Role, command: &Command) -> String {
     let session = format!("this session is {}", help::of(role));
     let missing = match command {
-        Command::Order(order) => missing(order, role),
+        Command::Order(order) | Command::Gpu(Gpu::Lease(order)) => missing(order, role),
+        Command::Gpu(Gpu::Run(_)) if role != Role::Queen => Some(Role::Queen),
         _ => None,
     };
     match missing {

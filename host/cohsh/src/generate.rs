@@ -7,7 +7,7 @@ use serde_json::json;
 
 use ::control::{Field, Form, TABLE, Takes as Value};
 
-use crate::builtin::{BUILTINS, Builtin, Flag, Place, Takes};
+use crate::builtin::{BUILTINS, Builtin, Flag, Place, Takes, first_words};
 use crate::control::{is_option, values};
 use crate::failure::{Failure, Result};
 use crate::local::{LOCALS, Local};
@@ -43,7 +43,7 @@ pub(crate) fn run(words: &[String], output: &mut Output) -> Result<()> {
 
 /// The program with every command. Its words are taken apart by `command`, not by this.
 fn tree() -> Command {
-    let builtins = BUILTINS.iter().map(builtin);
+    let builtins = first_words().map(builtins);
     let orders = control::names().map(order);
     let locals = LOCALS.iter().map(local);
     program::options()
@@ -57,8 +57,18 @@ fn plain(name: &'static str, about: &'static str) -> Command {
     Command::new(name).about(about).disable_help_flag(true).arg(help.help("Show what it does"))
 }
 
-fn builtin(builtin: &'static Builtin) -> Command {
-    let command = plain(builtin.name, builtin.help).args(builtin.flags.iter().map(flag));
+/// The builtins with this first word.
+fn builtins(first: &'static str) -> Command {
+    let mut all = BUILTINS.iter().filter(|builtin| builtin.first_word() == first);
+    if let Some(one) = all.clone().find(|builtin| builtin.name == first) {
+        return builtin(one, first);
+    }
+    let kinds = all.by_ref().filter_map(|one| Some(builtin(one, one.name.split_once(' ')?.1)));
+    plain(first, "list, lease and use GPUs").disable_help_subcommand(true).subcommands(kinds)
+}
+
+fn builtin(builtin: &'static Builtin, name: &'static str) -> Command {
+    let command = plain(name, builtin.help).args(builtin.flags.iter().map(flag));
     // What stands before something that must be there counts as required: clap wants it so, and
     // for completion it is all the same.
     let last = builtin.places.iter().rposition(|place| place.required);
@@ -69,9 +79,13 @@ fn builtin(builtin: &'static Builtin) -> Command {
 }
 
 fn flag(flag: &'static Flag) -> Arg {
-    let letter = flag.word.chars().nth(1).unwrap_or('-');
-    let arg = Arg::new(flag.word).short(letter).help(flag.help);
+    let arg = Arg::new(flag.word).help(flag.help);
+    let arg = match flag.word.strip_prefix("--") {
+        Some(long) => arg.long(long),
+        None => arg.short(flag.word.chars().nth(1).unwrap_or('-')),
+    };
     match flag.value {
+        Some("DIR") => arg.value_name("DIR").value_hint(ValueHint::DirPath),
         Some(value) => arg.value_name(value).value_hint(ValueHint::Other),
         None => arg.action(ArgAction::SetTrue),
     }
@@ -83,7 +97,10 @@ fn place(place: &'static Place) -> Arg {
     let arg = if place.many { arg.num_args(1..) } else { arg };
     match place.takes {
         // Paths are the hive's, and not those of the files here.
-        Takes::Path | Takes::Text => arg.value_hint(ValueHint::Other),
+        Takes::Path | Takes::Text | Takes::Gpu => arg.value_hint(ValueHint::Other),
+        Takes::OneOf => {
+            arg.value_name("KERNEL").value_parser(PossibleValuesParser::new(place.word.split('|')))
+        }
         Takes::File => arg.value_hint(ValueHint::FilePath),
         Takes::Command => arg.value_parser(PossibleValuesParser::new(command::names())),
     }

@@ -155,7 +155,11 @@ pub(crate) fn commands(role: Option<Role>) -> String {
         None => "Commands:\n".to_owned(),
     };
     for entry in usable().filter(|entry| matches!(entry, Entry::Builtin(_))) {
-        let _ = writeln!(text, "  {:<COLUMN$} {}", entry.usage(role), entry.help());
+        let usage = entry.usage(role);
+        let _ = match usage.len() <= COLUMN {
+            true => writeln!(text, "  {usage:<COLUMN$} {}", entry.help()),
+            false => writeln!(text, "  {usage}\n  {:COLUMN$} {}", "", entry.help()),
+        };
     }
     let mut title = "\nCommands of a queen:\n";
     for entry in usable().filter(|entry| matches!(entry, Entry::Order(_))) {
@@ -243,7 +247,8 @@ mod tests {
         let observer = commands(Some(Role::Observer));
         assert!(observer.starts_with("Commands of this session, which is an observer's:\n"));
         assert!(!observer.contains("  spawn heartbeat") && !observer.contains("  echo"));
-        assert!(observer.contains("\nWith another ticket also: echo, spawn heartbeat, "));
+        let others = "\nWith another ticket also: echo, gpu lease, gpu run, spawn heartbeat, ";
+        assert!(observer.contains(others));
         assert!(observer.contains("\n  workers"));
         let worker = commands(Some(Role::WorkerHeartbeat));
         assert!(worker.contains("  echo") && worker.contains("  tail [-n N] PATH"), "{worker}");

@@ -11,7 +11,8 @@
 //! `man` print what other programs read. [`program`] is the program around it all, with its options,
 //! the environment and the configuration.
 //!
-//! Deliberately absent: variables, pipes, and files of this machine but for tickets; the shell
+//! Deliberately absent: variables, pipes, and files of this machine but for tickets and the
+//! inputs of GPU jobs; the shell
 //! outside has those. The history of a terminal's lines is gone at its end, for lines may hold
 //! tickets.
 #![forbid(unsafe_code)]
@@ -25,7 +26,9 @@ mod explain;
 mod failure;
 mod files;
 mod generate;
+mod gpu;
 mod help;
+mod job;
 mod local;
 mod manual;
 mod output;

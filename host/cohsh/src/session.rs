@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::stream::{Interruptible, Interrupts, Stream};
 use crate::whoami::{self, Identity};
-use crate::{Options, REFUSED, control, files, help, output, tail, workers};
+use crate::{Options, REFUSED, control, files, gpu, help, output, tail, workers};
 
 /// A connection to a hive.
 pub(crate) type Hive = Client<Interruptible>;
@@ -174,6 +174,7 @@ fn execute(hive: &mut Hive, command: &Command, output: &mut Output) -> Result<()
         Command::Tail { path, follow, lines } => tail::tail(hive, path, *lines, *follow, output),
         Command::WhoAmI => whoami::show(hive, output),
         Command::Workers => workers::list(hive, output),
+        Command::Gpu(gpu) => gpu::execute(hive, gpu, output),
         Command::Order(order) => control::run(hive, order, output),
         // They are the session's.
         Command::Attach { .. } | Command::Refused { .. } => Ok(()),

@@ -160,19 +160,24 @@ fn last_lines(bytes: &[u8], lines: usize) -> &[u8] {
 }
 
 /// `/proc/events`, open.
-struct Events {
+pub(crate) struct Events {
     file: File,
     offset: u64,
 }
 
 impl Events {
     /// Has `work` work with the events from now on.
-    fn with(hive: &mut Hive, work: impl FnOnce(&mut Hive, &mut Self) -> Result<()>) -> Result<()> {
+    pub fn with<T>(
+        hive: &mut Hive,
+        work: impl FnOnce(&mut Hive, &mut Self) -> Result<T>,
+    ) -> Result<T> {
         let at = |failure: Failure| failure.at(EVENTS);
         let mut events = Self::open(hive).map_err(at)?;
         let done = work(hive, &mut events);
         let closed = hive.clunk(events.file);
-        done.and(closed.map_err(Failure::from))
+        let done = done?;
+        closed?;
+        Ok(done)
     }
 
     fn open(hive: &mut Hive) -> Result<Self> {
@@ -188,7 +193,7 @@ impl Events {
     }
 
     /// Waits for events. `None` where some were lost: then anything may have changed.
-    fn next(&mut self, hive: &mut Hive) -> Result<Option<Vec<u8>>> {
+    pub fn next(&mut self, hive: &mut Hive) -> Result<Option<Vec<u8>>> {
         let at = |failure: Failure| failure.at(EVENTS);
         match hive.read(&self.file, self.offset, READ) {
             // Who would follow that would never stop asking.

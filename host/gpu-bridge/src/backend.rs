@@ -5,7 +5,7 @@ use std::fmt;
 use gpu::{Kernel, Shape};
 use serde_json::{Value, json};
 
-use crate::watch::{Stopped, Watch};
+use gpu_bundle::{Stopped, Watch};
 
 /// Something that computes.
 pub trait Backend: Send + Sync {

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use gpu::{Hash, Job, JobId, Kernel, State, Status};
+use gpu_bundle::{self as bundle, MAX_SOURCE, Size};
 
 use crate::backend::{Backend, DeviceInfo, Work};
-use crate::bundle::{self, MAX_SOURCE, Size};
 use crate::record::Records;
-use crate::reference::{self, Checked, values};
-use crate::watch::{Cancel, Watch};
+use gpu_bundle::{Cancel, Watch};
+use gpu_bundle::{Checked, check, values};
 
 /// A job, and what it may use.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +94,12 @@ impl Executor {
     pub fn new(backend: Box<dyn Backend>, results: &Path) -> Result<Self> {
         let records = Records::open(results)?;
         Ok(Self { backend, records, running: Mutex::default() })
+    }
+
+    /// What computes.
+    #[must_use]
+    pub fn kind(&self) -> gpu::Backend {
+        self.backend.kind()
     }
 
     /// Its devices, as they are now.
@@ -189,7 +195,7 @@ impl Executor {
         let output =
             catch_unwind(run).map_err(|_| anyhow!("{kind}: the driver failed badly"))??;
         let ran = start.elapsed();
-        let checked = reference::check(job.kernel, inputs, &output, cancel);
+        let checked = check(job.kernel, inputs, &output, cancel);
         let times = Times { ran, checked: start.elapsed().saturating_sub(ran) };
         let checked = checked.map_err(|wrong| anyhow!("{wrong}"))?;
         let result = self.records.keep(job, &output)?;

@@ -1,14 +1,17 @@
 //! `gpu-bridge`: the bridge to the host's GPUs, as a program.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpu::{Job, Kernel, Shape, State};
-use gpu_bridge::{Cancel, Choice, Executor, Grant, Order, choose, stage};
+use gpu_bridge::{
+    Cancel, Choice, Endpoint, Executor, Grant, Options, Order, Serving, choose, serve, stage,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -19,7 +22,7 @@ const FAILED: u8 = 2;
 
 /// The bridge to the host's GPUs
 ///
-/// Exit code 0: done, the job is OK; 1: the job is ERR, refused included; 2: wrong usage, or
+/// Exit code 0: done, the job is OK, or the hive was served; 1: the job is ERR, refused included; 2: wrong usage, or
 /// nothing to compute with.
 #[derive(Debug, Parser)]
 #[command(name = "gpu-bridge", version)]
@@ -60,8 +63,29 @@ enum Command {
     List,
     /// Run the job that is the line in FILE, and print its status lines
     RunJob(RunJob),
+    /// Serve a hive: publish the devices, and run what it orders, until SIGINT or SIGTERM
+    Serve(Serve),
     /// Make a bundle with inputs at random, and print a job's line for it
     Stage(Stage),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The hive's unix socket
+    #[arg(long, value_name = "PATH", required_unless_present = "tcp")]
+    socket: Option<PathBuf>,
+    /// Connect by TCP instead
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "socket")]
+    tcp: Option<String>,
+    /// A file of mode 0600 with a ticket of the role gpu-bridge
+    #[arg(long, value_name = "FILE")]
+    ticket_file: PathBuf,
+    /// A folder with a bundle for each hash, as `cohsh gpu run` fills it
+    #[arg(long, value_name = "DIR")]
+    bundles: PathBuf,
+    /// Where results go, and what is known of jobs that ended [default: .results in DIR]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +156,7 @@ fn main() -> ExitCode {
     let code = match command {
         Command::List => list(&devices),
         Command::RunJob(arguments) => run_job(&devices, &arguments),
+        Command::Serve(arguments) => serve_hive(&devices, arguments),
         Command::Stage(arguments) => make_bundle(&arguments),
     };
     code.unwrap_or_else(|error| {
@@ -197,6 +222,34 @@ fn run_job(devices: &Devices, arguments: &RunJob) -> Result<ExitCode> {
     handle.close();
     waits.join().map_err(|_| anyhow!("the thread that waits for signals failed"))?;
     Ok(if report.state == State::Ok { ExitCode::SUCCESS } else { ExitCode::from(NOT_OK) })
+}
+
+fn serve_hive(devices: &Devices, arguments: Serve) -> Result<ExitCode> {
+    let Serve { socket, tcp, ticket_file, bundles, results } = arguments;
+    let hive = match (socket, tcp) {
+        (Some(socket), _) => Endpoint::Socket(socket),
+        (None, Some(address)) => Endpoint::Tcp(address),
+        (None, None) => bail!("which hive? --socket PATH or --tcp HOST:PORT"),
+    };
+    let results = results.unwrap_or_else(|| bundles.join(".results"));
+    // Before anything is published, so that an early signal leaves nothing behind.
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
+    let executor = Executor::new(open(devices)?, &results)?;
+    let serving = Serving::new(&executor)?;
+    let (handle, stop) = (signals.handle(), serving.clone());
+    let waits = thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            stop.stop();
+        }
+    });
+    let say = Box::new(|line: &str| {
+        // Whoever read it may have gone, which is no reason to stop.
+        let _ = writeln!(io::stdout(), "{line}");
+    });
+    let served = serve(executor, &Options { hive, ticket_file, bundles, say }, &serving);
+    handle.close();
+    waits.join().map_err(|_| anyhow!("the thread that waits for signals failed"))?;
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 fn make_bundle(arguments: &Stage) -> Result<ExitCode> {

@@ -6,8 +6,8 @@ use gpu::Kernel;
 
 use crate::backend::{Backend, DeviceInfo, Limits, RunError, Work};
 use crate::pace::{Parts, Speed};
-use crate::reference::values;
-use crate::watch::Watch;
+use gpu_bundle::Watch;
+use gpu_bundle::values;
 
 /// A mock with devices `GPU-0` and on, all alike.
 #[derive(Debug)]

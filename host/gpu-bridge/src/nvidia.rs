@@ -13,7 +13,7 @@ use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use crate::backend::{Backend, DeviceInfo, Limits, RunError, Work};
 use crate::pace::{Parts, Speed};
 use crate::shaders::one_line;
-use crate::watch::Watch;
+use gpu_bundle::Watch;
 
 /// Most blocks in a grid's second direction (CUDA C++ Programming Guide, Compute Capabilities).
 const BLOCKS: u32 = 65535;

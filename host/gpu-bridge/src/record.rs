@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use gpu::{Hash, Job, Status};
-
-use crate::bundle::{hash_of, write};
+use gpu_bundle::{hash_of, write};
 
 /// The folder, while it is ours.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use wgpu::{BufferUsages, ErrorFilter, PollError, PollType};
 
 use crate::backend::{Backend, DeviceInfo, Limits, RunError, Work};
 use crate::pace::{Parts, Speed};
-use crate::watch::Watch;
+use gpu_bundle::Watch;
 
 /// How often is looked whether to stop, while a part runs.
 const LOOK: Duration = Duration::from_millis(20);
@@ -95,7 +95,7 @@ fn open(
     let (device, queue) = now(adapter.request_device(&descriptor))?.ok()?;
     // What no scope catches belongs to no job; by default it would end the program.
     device.on_uncaptured_error(Arc::new(|error| eprintln!("gpu-bridge: wgpu: {error}")));
-    let buffer = u64::from(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);
+    let buffer = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
     let largest = u32::try_from(limits.max_buffer_size >> 20).unwrap_or(u32::MAX);
     let memory_mb = memory_mb.unwrap_or(largest);
     let some = |text: String| (!text.is_empty()).then_some(text);

@@ -174,6 +174,8 @@ impl Queen {
     fn heartbeats(&mut self, population: usize, idle: &Count) {
         self.populate(0, NEVER_MS);
         self.populate(population, BEAT_MS);
+        // The window's ends lie between the ticks of those who were started together.
+        Count::over(BEAT_MS * MILLISECOND / 2);
         let (before, from) = (self.ticks_left(), timer::now());
         let count = Count::over(WINDOW);
         let until = timer::now();
@@ -196,15 +198,13 @@ impl Queen {
             }
             text.extend_from_slice(piece).expect("a line is shorter than that");
         }
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines
-            .map(|line| {
-                let at = line.windows(NAME.len()).position(|text| text == NAME);
-                let digits = &line[at.expect("each worker has ticks left") + NAME.len()..];
-                let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-                digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
-            })
-            .sum()
+        // Who is no worker has no such field.
+        let left = text.split(|byte| *byte == b'\n').filter_map(|line| {
+            let at = line.windows(NAME.len()).position(|text| text == NAME)?;
+            let digits = line[at + NAME.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+            Some(digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+        });
+        left.sum()
     }
 }
 

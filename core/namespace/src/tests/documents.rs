@@ -12,18 +12,23 @@ use ticket::{RevokeError, Role, TicketError};
 
 use crate::act::Denial;
 use crate::attach::Refusal;
+use crate::gpus::{DeviceId, Relation};
 use crate::host::{Reason, SpawnError};
 use crate::joiner::MAX_CONTROL_LINE;
-use crate::nodes::{File, Fixed, Kind};
+use crate::lines;
+use crate::nodes::{File, Fixed, Kind, Part};
 use crate::policy::Who;
 use crate::workers::WorkerId;
 use crate::{
-    EVENT_BYTES, LOG_BYTES, MAX_MOUNTS, MAX_REVOKED, MAX_SESSIONS, MAX_WORKERS, TELEMETRY_BYTES,
+    EVENT_BYTES, LOG_BYTES, MAX_GPU_WORKERS, MAX_GPUS, MAX_JOBS, MAX_LEASES, MAX_MOUNTS,
+    MAX_REVOKED, MAX_SESSIONS, MAX_WORKERS, ORDER_BYTES, STATUS_BYTES, TASK_BYTES, TELEMETRY_BYTES,
     text,
 };
 
 const MINE: WorkerId = WorkerId { place: 1, number: 4 };
 const OTHERS: WorkerId = WorkerId { place: 1, number: 5 };
+const GPU: DeviceId = DeviceId { place: 1, number: 4 };
+const OTHER_GPU: DeviceId = DeviceId { place: 1, number: 5 };
 
 /// The rows of the table between the marks of this name, without title; a row is its cells.
 fn table(document: &str, name: &str) -> Vec<Vec<String>> {
@@ -46,8 +51,14 @@ fn code(cell: &str) -> String {
 /// `r`, `rw` or `-`: what this role may do with the file.
 fn rights(role: Role, file: File) -> &'static str {
     let who = Who { role, worker: Some(MINE) };
+    let relation = match role {
+        _ if file.gpu() != Some(GPU) => Relation::Stranger,
+        Role::GpuBridge => Relation::Bridge,
+        _ => Relation::Tenant,
+    };
     let may = |read, write| {
-        who.allow(file, secure9p_core::Access::Open(OpenMode { read, write })).is_ok()
+        let open = secure9p_core::Access::Open(OpenMode { read, write });
+        who.allow(file, relation, open).is_ok()
     };
     match (may(true, false), may(false, true)) {
         (true, true) => "rw",
@@ -59,14 +70,22 @@ fn rights(role: Role, file: File) -> &'static str {
 
 /// Every file, by the path that the documents write.
 fn files() -> Vec<(String, File)> {
-    let worker = |worker| [File::Worker(worker), File::Telemetry(worker)];
+    let worker = |worker| [File::Worker(worker), File::Telemetry(worker), File::Tasks(worker)];
+    let gpu = |device| {
+        let parts = Part::ALL.into_iter().map(move |part| File::OfGpu(device, part));
+        [File::Gpu(device)].into_iter().chain(parts)
+    };
     let path = |file: &File| match file {
         File::Worker(_) => "/worker/ID".to_owned(),
         File::Telemetry(_) => "/worker/ID/telemetry".to_owned(),
+        File::Tasks(_) => "/worker/ID/tasks".to_owned(),
+        File::Gpu(_) => "/gpu/ID".to_owned(),
+        File::OfGpu(_, part) => format!("/gpu/ID/{}", part.name()),
         File::Fixed(fixed) => fixed.path().to_owned(),
     };
     let fixed = Fixed::all().map(File::Fixed);
-    let all = fixed.chain(worker(MINE)).chain(worker(OTHERS));
+    let of_workers = worker(MINE).into_iter().chain(worker(OTHERS));
+    let all = fixed.chain(of_workers).chain(gpu(GPU)).chain(gpu(OTHER_GPU));
     all.map(|file| (path(&file), file)).collect()
 }
 
@@ -81,10 +100,10 @@ fn the_roles_table_is_the_policy() {
         })
         .collect();
     let expected = files().into_iter().map(|(path, file)| {
-        let path = match file.worker() {
-            None => path,
-            Some(MINE) => format!("{path}, its own"),
-            Some(_) => format!("{path}, another's"),
+        let path = match (file.worker(), file.gpu()) {
+            (None, None) => path,
+            (Some(MINE), _) | (_, Some(GPU)) => format!("{path}, its own"),
+            _ => format!("{path}, another's"),
         };
         let rights = Role::ALL.map(|role| rights(role, file).to_owned());
         [path].into_iter().chain(rights).collect::<Vec<_>>()
@@ -104,6 +123,8 @@ fn roles(cell: &str) -> BTreeSet<&'static str> {
         "queen" => &["queen"],
         "observer" => &["observer"],
         "workers" | "that worker" => &["worker-heartbeat", "worker-gpu"],
+        "GPU workers" | "that GPU worker" | "its holders" => &["worker-gpu"],
+        "GPU bridges" | "its bridge" => &["gpu-bridge"],
         other => panic!("{other} is nobody"),
     });
     named.copied().collect()
@@ -121,7 +142,9 @@ fn every_file_is_in_the_table_of_files_and_no_other() {
         let roles = Role::ALL.into_iter().filter(|role| rights(*role, file).contains(letter));
         roles.map(Role::name).collect()
     };
-    let expected = files().into_iter().filter(|(_, file)| file.worker() != Some(OTHERS));
+    let expected = files()
+        .into_iter()
+        .filter(|(_, file)| file.worker() != Some(OTHERS) && file.gpu() != Some(OTHER_GPU));
     let expected: BTreeMap<_, _> = expected
         .map(|(path, file)| {
             let kind = match file.kind() {
@@ -152,6 +175,13 @@ fn the_sizes_are_the_constants() {
         MAX_SESSIONS,
         MAX_MOUNTS,
         MAX_REVOKED,
+        MAX_GPUS,
+        MAX_LEASES,
+        MAX_JOBS,
+        STATUS_BYTES,
+        ORDER_BYTES,
+        MAX_GPU_WORKERS,
+        TASK_BYTES,
     ];
     assert_eq!(written.collect::<Vec<_>>(), expected);
 }
@@ -183,6 +213,48 @@ fn denials() -> Vec<(String, &'static str)> {
         (_, other) => panic!("{other:?}"),
     };
     all.map(|denial| (denial.to_string(), answer(denial))).to_vec()
+}
+
+/// The same of GPUs' files.
+fn gpu_denials() -> Vec<(String, &'static str)> {
+    use gpu::{EnqueueError, GrantError, Resource, SubmitError};
+    use lines::Denial as Gpu;
+    let all = [
+        Gpu::NoGpu,
+        Gpu::Grant(GrantError::TooBig(Resource::Memory, 8000)),
+        Gpu::Grant(GrantError::Busy(Resource::Streams, 1)),
+        Gpu::Grant(GrantError::Places),
+        Gpu::Desks,
+        Gpu::NoWorker,
+        Gpu::Grant(GrantError::Held),
+        Gpu::NoLease,
+        Gpu::Ended,
+        Gpu::Submit(SubmitError::TooBig { needs_mb: 3072, mem_mb: 1000 }),
+        Gpu::Submit(SubmitError::Enqueue(EnqueueError::Full)),
+        Gpu::Submit(SubmitError::Enqueue(EnqueueError::NotYours)),
+        Gpu::Submit(SubmitError::Enqueue(EnqueueError::Differs)),
+        Gpu::State,
+        Gpu::Taken,
+        Gpu::Gpus,
+        Gpu::NotYours,
+    ];
+    let answer = |denial: Gpu| match denial.into() {
+        Error::Invalid => "Invalid",
+        Error::NotFound => "NotFound",
+        Error::Busy => "Busy",
+        Error::Closed => "Closed",
+        Error::Permission => "Permission",
+        Error::TooBig => "TooBig",
+        other => panic!("{other:?}"),
+    };
+    all.map(|denial| (denial.to_string(), answer(denial))).to_vec()
+}
+
+#[test]
+fn refusals_of_gpus_are_said_as_the_document_says() {
+    let rows = table("INTERFACES.md", "gpu denials");
+    let written: Vec<_> = rows.iter().map(|row| (code(&row[0]), &*row[2])).collect();
+    assert_eq!(written, gpu_denials());
 }
 
 #[test]

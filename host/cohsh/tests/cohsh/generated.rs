@@ -28,7 +28,7 @@ fn commands(hive: &Hive) -> Vec<(String, Vec<String>)> {
         commands.push((format!("ticket {command}"), lines.flat_map(options).collect()));
     }
     let all = commands.iter().map(|(_, options)| options.len()).sum::<usize>();
-    assert_eq!((commands.len(), all), (24, 27), "{commands:?}");
+    assert_eq!((commands.len(), all), (28, 35), "{commands:?}");
     commands
 }
 

@@ -5,6 +5,7 @@ mod config;
 mod control;
 mod document;
 mod generated;
+mod gpu;
 mod hive;
 mod program;
 mod refused;

@@ -39,11 +39,25 @@ pub struct Checked {
 
 /// Why it is not.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Wrong {
+pub enum Wrong {
     /// A value is off by more than is allowed.
-    Off { index: usize, got: f32, wanted: f64, allowed: f64 },
+    Off {
+        /// Which value.
+        index: usize,
+        /// What it is.
+        got: f32,
+        /// What it should be.
+        wanted: f64,
+        /// How far it may be off.
+        allowed: f64,
+    },
     /// It has not as many values as it must have.
-    Length { got: usize, wanted: u64 },
+    Length {
+        /// Bytes of it.
+        got: usize,
+        /// Bytes that it must have.
+        wanted: u64,
+    },
     /// It was told to stop.
     Stopped(Stopped),
 }
@@ -64,12 +78,15 @@ impl fmt::Display for Wrong {
 }
 
 /// The values that bytes are.
-pub(crate) fn values(bytes: &[u8]) -> impl Iterator<Item = f32> {
+pub fn values(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
 /// Compares `output` with what `kernel` makes of `inputs`, which are as long as it takes.
-pub(crate) fn check(
+///
+/// # Errors
+/// It is wrong, or was stopped by `cancel`.
+pub fn check(
     kernel: Kernel,
     inputs: [&[u8]; 2],
     output: &[u8],

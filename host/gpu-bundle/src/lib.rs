@@ -1,34 +1,79 @@
-//! Bundles: a folder with what a job reads, each file with its SHA-256 in one list.
+//! Bundles: a folder with what a job reads, and whether what it made of that is right.
 //!
-//! The list is [`LIST`], as sha256sum(1) writes and checks it; a job names the list's own hash
+//! Each file of a bundle stands with its SHA-256 in one list, [`LIST`], as sha256sum(1) writes and checks it; a job names the list's own hash
 //! (`bytes_hash`), and so every byte of the bundle. A file is read once, and what was hashed is what
 //! is used.
+//!
+//! The bridge reads bundles, and whoever stages a job's inputs makes them. A folder of bundles that
+//! a bridge serves has each under its list's hash, [`place`]: so a job names its bundle, too.
+//!
+//! What a job makes of its bundle is checked here, too ([`check`]): by the bridge, and by whoever
+//! does not believe it.
+//!
+//! Deliberately absent: computing on a GPU.
+#![forbid(unsafe_code)]
+
+mod reference;
+mod watch;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use gpu::{FileName, Hash, Kernel};
 use sha2::{Digest as _, Sha256};
+
+pub use reference::{Checked, Wrong, check, values};
+pub use watch::{Cancel, Stopped, Watch};
 
 /// The list of a bundle's files, in its folder.
 pub const LIST: &str = "SHA256SUMS";
 /// Most bytes of the list.
 const MAX_LIST: u64 = 16 << 10;
 /// Most bytes of a kernel's source.
-pub(crate) const MAX_SOURCE: u64 = 256 << 10;
+pub const MAX_SOURCE: u64 = 256 << 10;
 
 /// The SHA-256 of these bytes.
-pub(crate) fn hash_of(bytes: &[u8]) -> Hash {
+pub fn hash_of(bytes: &[u8]) -> Hash {
     Hash(Sha256::digest(bytes).into())
+}
+
+/// Where the bundle whose list has this hash stands in the folder `bundles`.
+#[must_use]
+pub fn place(bundles: &Path, listed: Hash) -> PathBuf {
+    bundles.join(listed.hex().to_string())
+}
+
+/// Makes the bundle that [`stage`] would make, at its [`place`] in `bundles`, a folder that is made
+/// where it is not there. One that is there already is left as it is: its name says what it holds,
+/// and whoever reads it checks that. Returns the list's hash.
+///
+/// # Errors
+/// It cannot be written; nothing is left of it then.
+pub fn stage_in(bundles: &Path, kernel: Kernel, seed: u64) -> Result<Hash> {
+    let shown = bundles.display();
+    fs::create_dir_all(bundles).with_context(|| format!("cannot make {shown}"))?;
+    let fresh = bundles.join(format!(".stage-{}-{seed:016x}", std::process::id()));
+    let hash = stage(&fresh, kernel, seed)?;
+    let place = place(bundles, hash);
+    if place.exists() {
+        fs::remove_dir_all(&fresh).with_context(|| format!("cannot clean up in {shown}"))?;
+        return Ok(hash);
+    }
+    fs::rename(&fresh, &place).with_context(|| {
+        // What made it fail is the error to show.
+        let _ = fs::remove_dir_all(&fresh);
+        format!("cannot make {}", place.display())
+    })?;
+    Ok(hash)
 }
 
 /// A file that is to be kept, and how long it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Size {
+pub enum Size {
     /// Exactly so many bytes.
     Exactly(u64),
     /// So many at most.
@@ -40,7 +85,7 @@ pub(crate) enum Size {
 ///
 /// # Errors
 /// The first thing that is wrong; the text begins with the field of the job that it concerns.
-pub(crate) fn open(
+pub fn open(
     folder: &Path,
     listed: Hash,
     keep: &[(&str, Size)],
@@ -130,7 +175,7 @@ fn hash_file(path: &Path) -> Result<Hash> {
 }
 
 /// The kernels' sources that are built in, as they stand in a bundle.
-pub(crate) const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 4] = [
     ("vadd.wgsl", include_str!("../kernels/vadd.wgsl")),
     ("matmul.wgsl", include_str!("../kernels/matmul.wgsl")),
     ("vadd.cu", include_str!("../kernels/vadd.cu")),
@@ -185,7 +230,7 @@ fn add(folder: &Path, name: &str, bytes: &[u8], list: &mut String) -> Result<()>
 }
 
 /// Writes a new file, and has it on the disk.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
         let mut file = File::create_new(path)?;
         file.write_all(bytes)?;

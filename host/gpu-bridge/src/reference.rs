@@ -23,9 +23,9 @@ use crate::watch::{Cancel, Stopped};
 const U: f64 = 1.0 / 16_777_216.0;
 const S: f64 = f32::MIN_POSITIVE as f64;
 
-/// Rows of a result that are computed between two looks at whether to stop.
+/// Rows of a result that are summed up side by side: what is read of b is used for each.
 const ROWS: usize = 4;
-/// Values of a vector, likewise.
+/// Values of a vector that are compared between two looks at whether to stop.
 const VALUES: usize = 1 << 16;
 /// Columns of a result that are summed up side by side: their sums stay in the first cache.
 const COLUMNS: usize = 512;
@@ -171,34 +171,39 @@ impl Product {
     /// Compares the rows from `first` on.
     fn rows(&self, first: usize, output: &[f32], cancel: &Cancel) -> Result<Checked, Wrong> {
         let mut worst = 0.0;
-        let mut sums = [0.0; COLUMNS];
-        for (index, got) in output.chunks(self.n).enumerate() {
-            if index % ROWS == 0 {
-                go_on(cancel)?;
-            }
-            let row = first + index;
-            let a = &self.a[row * self.k..(row + 1) * self.k];
-            let norm = a.iter().map(|value| value * value).sum::<f64>().sqrt();
-            for (block, got) in got.chunks(COLUMNS).enumerate() {
-                let start = block * COLUMNS;
-                let sums = &mut sums[..got.len()];
-                self.sum(a, start, sums);
-                for (place, (got, sum)) in got.iter().zip(sums).enumerate() {
-                    let column = start + place;
-                    let allowed = self.gamma * norm * self.columns[column] + self.floor;
-                    worst = judge(worst, row * self.n + column, *got, *sum, allowed)?;
+        let mut sums = [[0.0; COLUMNS]; ROWS];
+        for (index, got) in output.chunks(self.n * ROWS).enumerate() {
+            go_on(cancel)?;
+            let row = first + index * ROWS;
+            let a: Vec<&[f64]> = self.a[row * self.k..].chunks(self.k).take(ROWS).collect();
+            let norm = |a: &[f64]| a.iter().map(|value| value * value).sum::<f64>().sqrt();
+            let norms: Vec<f64> = a.iter().map(|a| norm(a)).collect();
+            for start in (0..self.n).step_by(COLUMNS) {
+                let columns = COLUMNS.min(self.n - start);
+                self.sum(&a, start, columns, &mut sums);
+                for (place, got) in got.chunks(self.n).enumerate() {
+                    for (column, got) in (start..start + columns).zip(&got[start..]) {
+                        let wanted = sums[place][column - start];
+                        let allowed = self.gamma * norms[place] * self.columns[column] + self.floor;
+                        worst =
+                            judge(worst, (row + place) * self.n + column, *got, wanted, allowed)?;
+                    }
                 }
             }
         }
         Ok(Checked { worst })
     }
 
-    /// The row `a` times the columns from `start` on.
-    fn sum(&self, a: &[f64], start: usize, sums: &mut [f64]) {
-        sums.fill(0.0);
-        for (factor, row) in a.iter().zip(self.b.chunks(self.n)) {
-            let row = &row[start..start + sums.len()];
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+    /// The rows `a` times the columns from `start` on. A piece of a row of b is used for all rows
+    /// while it is near.
+    fn sum(&self, a: &[&[f64]], start: usize, columns: usize, sums: &mut [[f64; COLUMNS]; ROWS]) {
+        sums.iter_mut().for_each(|sums| sums.fill(0.0));
+        for (index, row) in self.b.chunks(self.n).enumerate() {
+            let row = &row[start..start + columns];
+            for (a, sums) in a.iter().zip(&mut *sums) {
+                let factor = a[index];
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+            }
         }
     }
 }

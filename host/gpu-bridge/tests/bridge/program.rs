@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use gpu::{State, Status};
 
-use crate::work::Folder;
+use crate::vulkan::shaders;
+use crate::work::{Bundle, Folder, VADD};
 
 fn gpu_bridge(folder: &Folder, words: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-bridge"));
@@ -80,6 +81,26 @@ fn without_a_gpu_auto_does_not_become_a_mock() {
         assert!(stderr.contains("gpu-bridge: no GPU: nvml: "), "{stderr}");
         assert!(stderr.contains("; wgpu: no Vulkan or Metal driver"), "{stderr}");
     }
+}
+
+/// In a process of its own: such a source has the device until the process ends.
+#[test]
+fn a_source_without_an_end_ends_in_its_time() {
+    if shaders().is_none() {
+        return;
+    }
+    let mut bundle = Bundle::of(VADD);
+    let source = fs::read_to_string(bundle.path().join("vadd.wgsl")).expect("a source");
+    let endless = "var j = 0u; loop { j += 1u; if a[i] > 5.0 { break; } } out[i] = f32(j)";
+    let source = source.replace("out[i] = a[i] + b[i]", endless);
+    assert!(source.contains(endless));
+    bundle.put("vadd.wgsl", source.as_bytes());
+    fs::write(bundle.folder.join("job"), bundle.line("endless", 200)).expect("written");
+    let words = "--backend wgpu run-job job --bundle bundle --results results";
+    let (code, told, error) = run(&bundle.folder, words);
+    assert_eq!(code, 1, "{error}");
+    let last = told.lines().last().expect("a line");
+    assert!(last.contains("timeout_ms: not done after 200 ms"), "{last}");
 }
 
 #[test]

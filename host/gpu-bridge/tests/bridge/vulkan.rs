@@ -8,7 +8,7 @@ use gpu_bridge::{Backend as _, Cancel, Shaders};
 use crate::work::{Bundle, MATMUL, VADD, skipped};
 
 /// The driver; under CI on Debian for x86-64 there is one, for `./cohesix test` installs it.
-fn shaders() -> Option<Shaders> {
+pub fn shaders() -> Option<Shaders> {
     match Shaders::load(None, 4) {
         Ok(shaders) => Some(shaders),
         Err(error) => {
@@ -68,7 +68,6 @@ fn a_source_that_computes_something_else_is_found_out() {
     // Bindings and indices are checked: nothing is read or written elsewhere.
     run("behind", "out[i] = a[i] + b[i]", "out[i + 4000000000u] = a[i]", "wrong result");
     run("binding", "@binding(2)", "@binding(7)", "");
-    // A source without an end ends in the job's time.
     bundle.put("vadd.wgsl", right.as_bytes());
     bundle.run(&executor, &bundle.line("right", 60_000)).assert_ok(&bundle);
 }

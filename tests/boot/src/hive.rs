@@ -70,6 +70,27 @@ impl Queen {
         entries.into_iter().map(|entry| entry.name).collect()
     }
 
+    /// The lines of `/proc/events` from before `work` begins until one is as `wanted`.
+    #[track_caller]
+    pub fn record(&mut self, work: impl FnOnce(), wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let recorded = self.0.with_open("/proc/events", Mode::Read, |client, events| {
+            work();
+            let (mut seen, mut text) = (0, String::new());
+            loop {
+                let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                // The last line may be there in part.
+                let whole = lines.len() - usize::from(!text.is_empty() && !text.ends_with('\n'));
+                if let Some(last) = lines.iter().take(whole).position(|line| wanted(line)) {
+                    return Ok::<_, Error>(lines.into_iter().take(last + 1).collect());
+                }
+                let new = client.read(events, seen, READ)?;
+                seen += new.len() as u64;
+                text += &String::from_utf8_lossy(new);
+            }
+        });
+        recorded.unwrap_or_else(|error| panic!("waiting for an event: {error}"))
+    }
+
     /// Waits until what `path` holds is as `wanted`, and returns it. Reads it again whenever it has
     /// changed, so that nothing is polled.
     #[track_caller]

@@ -5,6 +5,7 @@ mod append;
 mod directories;
 mod files;
 mod gpu;
+mod gpu_devices;
 mod hostile_fields;
 mod hostile_frames;
 mod many;

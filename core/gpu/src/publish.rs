@@ -36,8 +36,8 @@ pub enum Publish<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     id: String<{ limits::GPU_ID_BYTES }>,
-    /// Its maker's name for this one.
-    pub uuid: Text,
+    /// Its maker's name for this one, where there is such a name.
+    pub uuid: Option<Text>,
     /// What it is called.
     pub name: Text,
     /// What can be leased of it.
@@ -131,14 +131,14 @@ impl About {
 
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {
         let mut own = String::new();
-        let [mut uuid, mut name, mut driver_version, mut runtime_version] =
-            [const { Text::new() }; 4];
-        let (mut memory_mb, mut streams, mut sm_count, mut backend) = (0, 0, None, None);
+        let [mut name, mut driver_version, mut runtime_version] = [const { Text::new() }; 3];
+        let (mut memory_mb, mut streams) = (0, 0);
+        let (mut uuid, mut sm_count, mut backend) = (None, None, None);
         let seen = object::object(cursor, ABOUT, &mut |index, cursor| {
             match ABOUT.get(index).copied().unwrap_or_default() {
                 // It was checked to be short enough.
                 "id" => own = String::try_from(id(cursor)?.as_str()).unwrap_or_default(),
-                "uuid" => uuid = text(cursor)?,
+                "uuid" => uuid = Some(text(cursor)?),
                 "name" => name = text(cursor)?,
                 "memory_mb" => memory_mb = object::number(cursor, limits::MEM_MB)?,
                 "streams" => streams = object::number(cursor, limits::STREAMS)?,
@@ -153,7 +153,7 @@ impl About {
             Ok(())
         })?;
         for (index, name) in ABOUT.iter().enumerate() {
-            if !seen.has(index) && *name != "sm_count" {
+            if !seen.has(index) && !matches!(*name, "uuid" | "sm_count") {
                 return Err(Refused::field(name, Reason::Missing));
             }
         }
@@ -165,9 +165,12 @@ impl About {
 
 impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, uuid, name, device: Device { memory_mb, streams }, .. } = self;
-        write!(f, "\"id\":\"{id}\",\"uuid\":\"{uuid}\",\"name\":\"{name}\"")?;
-        write!(f, ",\"memory_mb\":{memory_mb},\"streams\":{streams}")?;
+        let Self { id, name, device: Device { memory_mb, streams }, .. } = self;
+        write!(f, "\"id\":\"{id}\"")?;
+        if let Some(uuid) = &self.uuid {
+            write!(f, ",\"uuid\":\"{uuid}\"")?;
+        }
+        write!(f, ",\"name\":\"{name}\",\"memory_mb\":{memory_mb},\"streams\":{streams}")?;
         if let Some(sm_count) = self.sm_count {
             write!(f, ",\"sm_count\":{sm_count}")?;
         }

@@ -20,7 +20,7 @@ fn refusal(line: &str) -> String {
 #[test]
 fn a_line_of_publish_reads_back_as_it_is_written() {
     let short = r#"{"gauge":{"id":"GPU-0","memory_used_mb":100    }}"#;
-    let unknown = ABOUT.replace(r#""sm_count":132,"#, "");
+    let unknown = ABOUT.replace(r#""sm_count":132,"#, "").replace(r#""uuid":"GPU-1b","#, "");
     for line in [ABOUT, GAUGE, short, &unknown, r#"{"withdraw":"GPU-0"}"#] {
         let said = Publish::parse(line.as_bytes()).expect(line);
         assert_eq!(said.to_string(), line);
@@ -55,7 +55,8 @@ fn what_a_bridge_must_not_say_is_refused_with_the_field() {
         ("mock", "magic", "backend: must be nvml, wgpu or mock"),
         ("A thing", "", "name: must be a text of 1 to 64 bytes"),
         ("A thing", "A \\u0041", "name: must have no backslash"),
-        (r#""uuid":"GPU-1b","#, "", "uuid: is missing"),
+        (r#""streams":8,"#, "", "streams: is missing"),
+        ("GPU-1b", "", "uuid: must be a text of 1 to 64 bytes"),
         ("GPU-0", "GPU 0", "id: must be a GPU"),
     ] {
         let line = ABOUT.replace(from, to);

@@ -153,7 +153,10 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
 /// What is refused, why, and what to do.
 const REFUSED: &[(&str, &str)] = &[
     ("kill worker-7", "kill: no such worker lives (NotFound); `workers` lists those that live"),
-    ("spawn gpu GPU-0 --mem-mb 1 --streams 1 --lease-ttl 1", "spawn: this system has no such"),
+    (
+        "spawn gpu GPU-0 --mem-mb 1 --streams 1 --lease-ttl 1",
+        "lease: no bridge has published this device: start one (Busy)",
+    ),
     ("bind /nope /shadow", "bind.from: "),
     ("bind /log /worker/nope/x", "bind.to: "),
     ("bind / /log/x", "bind: a directory cannot be shown in itself (Invalid)"),

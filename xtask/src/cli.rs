@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::demo::{self, Programs};
 use crate::image::{self, BuildOptions, Built};
 use crate::kernel::Toolchain;
 use crate::lock::lock_out;
@@ -39,6 +40,9 @@ enum Command {
     Fuzz(Fuzz),
     /// Serve a simulated hive: NineDoor's code in one process of this host
     Sim(Sim),
+    /// Show what Cohesix does, step by step; ends well only if all of it happened
+    #[command(subcommand)]
+    Demo(Demo),
     /// Sizes of the images
     Sizes(Build),
     /// Check format, lints and the repository's own rules
@@ -109,6 +113,24 @@ struct Sim {
     /// The secret that tickets are minted with (default: a random one, in the file SOCKET.secret)
     #[arg(long, value_name = "FILE")]
     secret: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Demo {
+    /// A GPU: leased, used, and refused when the lease is over
+    Gpu(DemoGpu),
+}
+
+#[derive(Args)]
+struct DemoGpu {
+    /// On a simulated hive, without a VM
+    #[arg(long)]
+    sim: bool,
+    /// The CPU computes, also where a GPU is
+    #[arg(long)]
+    mock: bool,
+    #[command(flatten)]
+    build: Build,
 }
 
 #[derive(Args)]
@@ -220,6 +242,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Sim(Sim { socket, listen, secret }) => {
             programs::simulate(socket.as_deref(), listen.as_deref(), secret.as_deref())?;
         }
+        Command::Demo(Demo::Gpu(options)) => return Ok(demo_gpu(&options)?.into()),
         Command::Sizes(build) => {
             let _lock = lock_out(&workspace::out())?;
             sizes::print(&build.build()?)?;
@@ -241,6 +264,21 @@ fn boot(options: &Run) -> Result<Outcome> {
         payload = image::with_elfloader(&payload, file, &bytes)?;
     }
     run::run(&payload, &options.how.options(options.build.memory))
+}
+
+fn demo_gpu(options: &DemoGpu) -> Result<Outcome> {
+    let out = workspace::out();
+    let _lock = lock_out(&out)?;
+    let (folder, programs) = (demo::folder(&out)?, Programs::build()?);
+    if options.sim {
+        demo::simulated(folder, programs, options.mock)?;
+        return Ok(Outcome::Stopped);
+    }
+    let payload = options.build.build()?.payload();
+    let mock = options.mock;
+    run::attended(&payload, move |socket, secret| {
+        demo::play(&demo::Stage { socket, secret, folder, mock, programs })
+    })
 }
 
 fn boot_files(options: &QemuRun) -> Result<Outcome> {

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod cli;
 mod cpu_time;
+pub mod demo;
 pub mod elfloader;
 pub mod gpu;
 pub mod hive;

@@ -1,7 +1,7 @@
 //! Programs of this workspace that run on the host, built for speed.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -55,6 +55,26 @@ pub fn codec_bench() -> Result<String> {
         "messages",
     ]);
     String::from_utf8(workspace::run(&mut command)?).context("the codec's benchmark prints text")
+}
+
+/// Builds a program; where it is.
+pub fn build(package: &str, program: &str) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace::root()).stderr(Stdio::inherit());
+    command.args(["build", "--quiet", "--locked", "--release", "--package", package]);
+    command.args(["--bin", program, "--message-format=json"]);
+    let output = command.output().context("cannot start cargo: run `./cohesix setup`")?;
+    if !output.status.success() {
+        bail!("{program} cannot be built ({}); why stands above", output.status);
+    }
+    let lines = String::from_utf8(output.stdout).context("cargo prints text")?;
+    let messages = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let is_it = |message: &serde_json::Value| message["target"]["name"] == program;
+    let mut paths = messages
+        .filter(is_it)
+        .filter_map(|message: serde_json::Value| message["executable"].as_str().map(PathBuf::from));
+    paths.next_back().with_context(|| format!("cargo does not say where {program} is"))
 }
 
 fn command(package: &str, program: &str, arguments: &[String]) -> Command {

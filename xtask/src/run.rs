@@ -10,6 +10,7 @@ mod shell;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,6 +20,9 @@ use crate::qemu::{Event, Machine, Qemu, Running, Sentinel, Serial};
 use crate::rootfs::check_rootfs;
 use crate::secret::Secret;
 use crate::workspace;
+
+/// How long what works with a hive may take to notice that it is gone.
+const WORK_ENDS: Duration = Duration::from_secs(10);
 
 /// The options of `run`.
 #[derive(Debug, Clone, Default)]
@@ -143,6 +147,37 @@ pub fn run(payload: &Payload, options: &RunOptions) -> Result<Outcome> {
         return shell::run(&mut running, hive, &secret.queen()?, terminal);
     }
     follow(&mut running, options, mode, &mut io::stdout().lock())
+}
+
+/// Boots `payload`, has `work` work with its hive's socket and secret, and stops QEMU.
+pub fn attended(
+    payload: &Payload,
+    work: impl FnOnce(PathBuf, PathBuf) -> Result<()> + Send + 'static,
+) -> Result<Outcome> {
+    ensure!(payload.link, "this system has no link to the host: name another by --system");
+    let options = RunOptions::default();
+    let log = workspace::out().join("serial.log");
+    let secret = secret(payload, &options)?.context("no secret")?;
+    let file = secret.file().to_path_buf();
+    let machine = machine(payload, &options, Mode::Shell, &log, Some(file.clone()))?;
+    let mut running = machine.start(&Qemu::find()?)?;
+    running.watch_signals()?;
+    let hive = Hive::serve(&mut running, &workspace::out(), None)?.context("no link")?;
+    let socket = hive.socket.clone();
+    let (ended, has_ended) = mpsc::channel();
+    let outcome = shell::attend(&mut running, &hive, false, move || {
+        let done = work(socket, file);
+        if let Err(error) = &done {
+            eprintln!("cohesix: error: {error:#}");
+        }
+        // Nobody listens any more where it took too long.
+        let _ = ended.send(());
+        i32::from(done.is_err())
+    });
+    // Where QEMU ended first: without a hive the work ends, too, and what it has started.
+    drop(hive);
+    let _ = has_ended.recv_timeout(WORK_ENDS);
+    outcome
 }
 
 /// The secret of a hive that has clients outside; a dry run makes none.

@@ -62,6 +62,8 @@ pub(crate) struct Builtin {
 const ALL: &[Role] = &Role::ALL;
 /// Those to whom `/proc` is open.
 const WATCHERS: &[Role] = &[Role::Queen, Role::Observer];
+/// Those to whom `/gpu` is open, each with what concerns them.
+const OF_GPUS: &[Role] = &[Role::Queen, Role::WorkerGpu, Role::Observer, Role::GpuBridge];
 const QUEENS: &[Role] = &[Role::Queen];
 /// Those who may append to something.
 const WRITERS: &[Role] = &[Role::Queen, Role::WorkerHeartbeat, Role::WorkerGpu];
@@ -129,7 +131,7 @@ pub(crate) static BUILTINS: [Builtin; 16] = [
         places: &[place("GPU", Takes::Gpu)],
         help: "show what a GPU is, how it is now, and what is free of it",
         more: "",
-        roles: WATCHERS,
+        roles: OF_GPUS,
     },
     Builtin {
         name: "gpu lease",
@@ -149,7 +151,7 @@ pub(crate) static BUILTINS: [Builtin; 16] = [
         places: &[],
         help: "list the GPUs that bridges publish, and what is free of each",
         more: "",
-        roles: WATCHERS,
+        roles: OF_GPUS,
     },
     Builtin {
         name: "gpu run",

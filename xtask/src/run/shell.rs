@@ -25,6 +25,21 @@ const STEP: Duration = Duration::from_millis(20);
 
 /// Runs a shell on `hive` until it ends; then stops QEMU. `terminal`: the shell is interactive.
 pub fn run(running: &mut Running, hive: &Hive, ticket: &Ticket, terminal: bool) -> Result<Outcome> {
+    let link = hive.link.clone();
+    let options = Options { aname: ticket.as_str().to_owned(), ..Options::default() };
+    attend(running, hive, terminal, move || {
+        cohsh::run(|| connect(&link), input(terminal), &options)
+    })
+}
+
+/// Runs `work` when `hive` answers, until it ends with an exit code; then stops QEMU. `terminal`:
+/// it has the terminal in its hands.
+pub fn attend(
+    running: &mut Running,
+    hive: &Hive,
+    terminal: bool,
+    work: impl FnOnce() -> i32 + Send + 'static,
+) -> Result<Outcome> {
     if let Some(outcome) = boot(running, &hive.link, terminal)? {
         return Ok(outcome);
     }
@@ -32,10 +47,9 @@ pub fn run(running: &mut Running, hive: &Hive, ticket: &Ticket, terminal: bool) 
         eprintln!("The hive is at {}; Ctrl-D ends it.", hive.socket.display());
     }
     let (ended, exit_code) = mpsc::channel();
-    let (link, wake) = (hive.link.clone(), running.waker());
-    let options = Options { aname: ticket.as_str().to_owned(), ..Options::default() };
+    let wake = running.waker();
     thread::Builder::new().name("shell".into()).spawn(move || {
-        let code = cohsh::run(|| connect(&link), input(terminal), &options);
+        let code = work();
         // Nobody listens any more where QEMU has ended.
         let _ = ended.send(code);
         wake();

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::gpu::Bridge;
 use crate::hive::{Hive, SECRET};
 
 fn path() -> PathBuf {
@@ -195,6 +196,24 @@ const SAMPLES: &[Sample<'_>] = &[
     ("error", &["ticket", "mint"], 2),
 ];
 
+/// What the commands about GPUs print, where there is one.
+fn of_gpus(hive: &Hive) -> Vec<(&'static str, Vec<Value>)> {
+    let bridge = Bridge::new(hive);
+    let leased = objects(hive, &["gpu", "lease", "GPU-0"], 0);
+    let worker = leased[0]["result"].as_str().expect("a name").to_owned();
+    let ctl = "/gpu/GPU-0/ctl";
+    // The bridge has said how it is before it has run anything.
+    let run = ["gpu", "run", "vadd", "--n", "9", "--verify", "--bundles", bridge.folder()];
+    let run = [&run[..], &["--worker", &worker]].concat();
+    let ran = objects(hive, &run, 0);
+    let listed = objects(hive, &["gpu", "ls"], 0);
+    let info = objects(hive, &["gpu", "info", "GPU-0"], 0);
+    hive.ok(&["echo", &format!("RELEASE {worker}"), ctl]);
+    let refused = objects(hive, &run, 1);
+    let names = ["gpu lease", "gpu run", "gpu ls", "gpu info", "gpu run"];
+    names.into_iter().zip([leased, ran, listed, info, refused]).collect()
+}
+
 #[test]
 fn every_command_prints_the_fields_of_the_document() {
     let hive = Hive::new();
@@ -223,6 +242,16 @@ fn every_command_prints_the_fields_of_the_document() {
                 commands.contains(*name) && *documented == fields
             });
             used.insert(row.unwrap_or_else(|| panic!("{words:?}: {fields:?} is not documented")));
+        }
+    }
+    for (name, objects) in of_gpus(&hive) {
+        for object in objects {
+            let fields: BTreeSet<_> =
+                object.as_object().expect("an object").keys().cloned().collect();
+            let row = shapes.iter().position(|(commands, documented)| {
+                commands.contains(name) && *documented == fields
+            });
+            used.insert(row.unwrap_or_else(|| panic!("{name}: {fields:?} is not documented")));
         }
     }
     // `lost` and revoking take more than a line; other tests have them.

@@ -12,7 +12,7 @@ use crate::hive::{Hive, claims};
 use crate::program::Following;
 
 /// A bridge in a thread, gone when it is dropped.
-struct Bridge {
+pub struct Bridge {
     serving: Serving,
     thread: Option<JoinHandle<()>>,
     bundles: PathBuf,
@@ -20,7 +20,7 @@ struct Bridge {
 
 impl Bridge {
     /// One whose device is there.
-    fn new(hive: &Hive) -> Self {
+    pub fn new(hive: &Hive) -> Self {
         let bundles = hive.path("bundles");
         let executor = Executor::new(Box::new(Mock::new(1, 4000, 4)), &bundles.join(".results"));
         let executor = executor.expect("a bridge");
@@ -43,7 +43,7 @@ impl Bridge {
         Self { serving, thread: Some(thread), bundles }
     }
 
-    fn folder(&self) -> &str {
+    pub fn folder(&self) -> &str {
         self.bundles.to_str().expect("UTF-8")
     }
 }

@@ -55,6 +55,10 @@ fn sample(name: &str, role: Role) -> &'static str {
         "echo" if role.is_worker() => "echo hello > /worker/self/telemetry",
         "echo" => "echo hello > /log/queen.log",
         "exit" => "exit",
+        "gpu info" => "gpu info GPU-0",
+        "gpu lease" => "gpu lease GPU-0",
+        "gpu ls" => "gpu ls",
+        "gpu run" => "gpu run vadd --worker worker-9 --n 1 --bundles bundles",
         "help" => "help",
         "log" => "log",
         "ls" => "ls /",
@@ -97,7 +101,7 @@ fn help_shows_each_role_what_it_may_use() {
             assert_eq!(!err.contains("(Permission)"), usable, "{role} {name}: {code} {err}");
             checked += 1;
         }
-        assert_eq!(checked, 19);
+        assert_eq!(checked, 23);
         let follow = text.contains("tail [-f]");
         let (_, _, err) = hive.run(&["--ticket-file", file, "tail", "-f", "/nope"]);
         assert_eq!(!err.contains("/proc/events: permission denied"), follow, "{role}: {err}");

@@ -32,12 +32,13 @@ fn text(text: Option<&str>) -> String {
 /// A hive takes no such device: why.
 pub(crate) fn publish(device: &DeviceInfo) -> Result<String> {
     let sm_count = device.sm_count.map_or(String::new(), |count| format!(",\"sm_count\":{count}"));
+    let uuid = device.uuid.as_deref();
+    let uuid = uuid.map_or(String::new(), |uuid| format!("\"uuid\":\"{}\",", text(Some(uuid))));
     let line = format!(
-        "{{\"publish\":{{\"id\":\"{}\",\"uuid\":\"{}\",\"name\":\"{}\",\"memory_mb\":{},\
+        "{{\"publish\":{{\"id\":\"{}\",{uuid}\"name\":\"{}\",\"memory_mb\":{},\
          \"streams\":{}{sm_count},\"driver_version\":\"{}\",\"runtime_version\":\"{}\",\
          \"backend\":\"{}\"}}}}",
         device.id,
-        text(device.uuid.as_deref()),
         text(Some(&device.name)),
         device.memory_mb,
         device.streams,
@@ -81,11 +82,13 @@ mod tests {
     #[test]
     fn what_is_said_of_a_device_is_what_a_hive_takes() {
         let name = format!("a \"card\\\n{}", "é".repeat(40));
-        let device = DeviceInfo { name, sm_count: Some(132), ..device() };
+        let uuid = Some("u-0".to_owned());
+        let device = DeviceInfo { name, uuid, sm_count: Some(132), ..device() };
         let line = publish(&device).expect("a line");
         let Ok(Publish::Device(about)) = Publish::parse(line.as_bytes()) else { panic!("{line}") };
         assert!(about.name.starts_with("a 'card/ é") && about.name.len() <= 64, "{line}");
-        assert_eq!((about.sm_count, &*about.uuid), (Some(132), UNKNOWN));
+        assert_eq!((about.sm_count, &*about.driver_version), (Some(132), UNKNOWN));
+        assert_eq!(about.uuid.as_deref(), Some("u-0"));
         assert_eq!((about.device.memory_mb, about.device.streams), (100, 2));
         let withdraw = withdraw("GPU-0").expect("a line");
         assert_eq!(withdraw, r#"{"withdraw":"GPU-0"}"#);

@@ -12,8 +12,8 @@ use crate::work::{MATMUL, VADD};
 
 const STATUS: &str = "/gpu/GPU-0/status";
 const LOG: &str = "/log/queen.log";
-/// Takes the mock many seconds.
-const LONG: Kernel = Kernel::Matmul { m: 3000, n: 2000, k: 2000 };
+/// Takes the mock seconds, and the check after it many.
+const LONG: Kernel = Kernel::Matmul { m: 8192, n: 8192, k: 1024 };
 
 /// Stages a bundle where the bridge looks for it: a job's line.
 fn job(hive: &Hive, id: &str, kernel: Kernel) -> String {
@@ -170,7 +170,7 @@ fn a_bridge_that_is_told_to_end_ends_its_job_and_leaves_nothing() {
     let line = job(&hive, "long", LONG);
     give(&mut hive, &worker, &line);
     running(&mut hive, "long");
-    hive.until("/gpu/GPU-0/info", |info| info.contains("\"memory_used_mb\":62"));
+    hive.until("/gpu/GPU-0/info", |info| info.contains("\"memory_used_mb\":320"));
     let start = Instant::now();
     let (code, said) = bridge.end(Signal::TERM);
     assert!(code.success() && start.elapsed().as_secs() < 10, "{code}");

@@ -74,6 +74,9 @@ impl Report {
 }
 
 /// Runs jobs on a backend, and remembers how they ended. Jobs side by side are one thread each.
+///
+/// Dropping it closes the devices, which waits for what they still have of jobs that were stopped:
+/// forever, where a kernel has no end. A program that ends does better to forget it.
 pub struct Executor {
     backend: Box<dyn Backend>,
     records: Records,

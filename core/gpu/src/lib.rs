@@ -70,7 +70,7 @@ pub mod limits {
     /// written canonically, is shorter.
     pub const JOB_LINE_BYTES: usize = 512;
     /// What an order to run a job has more than the job's line, in bytes at most: its holder, and
-    /// its priority.
+    /// its lease's priority and memory.
     pub const ORDER_EXTRA_BYTES: usize = 64;
     /// Longest uuid, name and version of a device, in bytes.
     pub const ABOUT_BYTES: usize = 64;

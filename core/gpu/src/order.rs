@@ -13,13 +13,15 @@ use crate::refused::{Reason, Refused};
 /// What the bridge is to do. Its text is its line, without the line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order<'a> {
-    /// Run a job: its line, with its holder and the priority of the lease before it. Whoever cannot
-    /// run all that it has been given runs the highest first.
+    /// Run a job: its line, with its holder and what its lease has before it. Whoever cannot run
+    /// all that it has been given runs the highest first.
     Run {
         /// Whose job.
         holder: WorkerId,
         /// Of its lease, when this was said.
         priority: u8,
+        /// Memory that the lease has, in MiB.
+        mem_mb: u32,
         /// The job.
         job: Job<'a>,
     },
@@ -43,11 +45,13 @@ const NAMES: &[&str] = &[
     "timeout_ms",
     "holder",
     "priority",
+    "mem_mb",
     "cancel",
 ];
 const HOLDER: usize = job::NAMES.len();
 const PRIORITY: usize = HOLDER + 1;
-const CANCEL: usize = HOLDER + 2;
+const MEM_MB: usize = HOLDER + 2;
+const CANCEL: usize = HOLDER + 3;
 const _: () = assert!(NAMES.len() == CANCEL + 1);
 
 impl<'a> Order<'a> {
@@ -57,7 +61,7 @@ impl<'a> Order<'a> {
     /// The first thing that is wrong with it.
     pub fn parse(line: &'a [u8]) -> Result<Self, Refused> {
         let mut fields = Fields::default();
-        let (mut holder, mut priority, mut cancel) = (None, None, None);
+        let (mut holder, mut priority, mut mem_mb, mut cancel) = (None, None, None, None);
         let seen = object::read(line, NAMES, &mut |index, cursor| {
             match index {
                 HOLDER => {
@@ -65,6 +69,7 @@ impl<'a> Order<'a> {
                     holder = Some(object::text(cursor, must, WorkerId::of)?);
                 }
                 PRIORITY => priority = Some(object::number(cursor, limits::PRIORITY)?),
+                MEM_MB => mem_mb = Some(object::number(cursor, limits::MEM_MB)?),
                 CANCEL => cancel = Some(object::text(cursor, "must be a job", JobId::of)?),
                 _ => fields.take(index, cursor)?,
             }
@@ -79,7 +84,8 @@ impl<'a> Order<'a> {
         let missing = |name| Refused::field(name, Reason::Missing);
         let holder = holder.ok_or(missing("holder"))?;
         let priority = priority.ok_or(missing("priority"))?;
-        Ok(Self::Run { holder, priority, job: fields.job(seen)? })
+        let mem_mb = mem_mb.ok_or(missing("mem_mb"))?;
+        Ok(Self::Run { holder, priority, mem_mb, job: fields.job(seen)? })
     }
 
     /// Writes the order to run a job of which only the line is there, as [`Job`] writes it.
@@ -89,11 +95,14 @@ impl<'a> Order<'a> {
     pub fn write_run(
         text: &mut dyn fmt::Write,
         holder: WorkerId,
-        priority: u8,
+        (priority, mem_mb): (u8, u32),
         line: &str,
     ) -> fmt::Result {
         let fields = line.strip_prefix('{').ok_or(fmt::Error)?;
-        write!(text, "{{\"holder\":\"{holder}\",\"priority\":{priority},{fields}")
+        write!(
+            text,
+            "{{\"holder\":\"{holder}\",\"priority\":{priority},\"mem_mb\":{mem_mb},{fields}"
+        )
     }
 
     /// Writes the order to cancel a job.
@@ -108,10 +117,10 @@ impl<'a> Order<'a> {
 impl fmt::Display for Order<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Run { holder, priority, job } => {
+            Self::Run { holder, priority, mem_mb, job } => {
                 let mut line = heapless::String::<{ limits::JOB_LINE_BYTES }>::new();
                 write!(line, "{job}")?;
-                Self::write_run(f, *holder, *priority, &line)
+                Self::write_run(f, *holder, (*priority, *mem_mb), &line)
             }
             Self::Cancel(job) => Self::write_cancel(f, job),
         }

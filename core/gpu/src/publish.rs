@@ -44,10 +44,10 @@ pub struct About {
     pub device: Device,
     /// Multiprocessors, where somebody knows.
     pub sm_count: Option<u16>,
-    /// Its driver's version.
-    pub driver_version: Text,
-    /// Its runtime's version.
-    pub runtime_version: Text,
+    /// Its driver's version, likewise.
+    pub driver_version: Option<Text>,
+    /// Its runtime's version, likewise.
+    pub runtime_version: Option<Text>,
     /// What computes; a mock says so.
     pub backend: Backend,
 }
@@ -131,9 +131,9 @@ impl About {
 
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {
         let mut own = String::new();
-        let [mut name, mut driver_version, mut runtime_version] = [const { Text::new() }; 3];
-        let (mut memory_mb, mut streams) = (0, 0);
-        let (mut uuid, mut sm_count, mut backend) = (None, None, None);
+        let (mut name, mut memory_mb, mut streams) = (Text::new(), 0, 0);
+        let [mut uuid, mut driver_version, mut runtime_version] = [const { None }; 3];
+        let (mut sm_count, mut backend) = (None, None);
         let seen = object::object(cursor, ABOUT, &mut |index, cursor| {
             match ABOUT.get(index).copied().unwrap_or_default() {
                 // It was checked to be short enough.
@@ -143,8 +143,8 @@ impl About {
                 "memory_mb" => memory_mb = object::number(cursor, limits::MEM_MB)?,
                 "streams" => streams = object::number(cursor, limits::STREAMS)?,
                 "sm_count" => sm_count = Some(object::number(cursor, limits::SM_COUNT)?),
-                "driver_version" => driver_version = text(cursor)?,
-                "runtime_version" => runtime_version = text(cursor)?,
+                "driver_version" => driver_version = Some(text(cursor)?),
+                "runtime_version" => runtime_version = Some(text(cursor)?),
                 _ => {
                     let must = "must be nvml, wgpu or mock";
                     backend = Some(object::text(cursor, must, Backend::of)?);
@@ -153,7 +153,9 @@ impl About {
             Ok(())
         })?;
         for (index, name) in ABOUT.iter().enumerate() {
-            if !seen.has(index) && !matches!(*name, "uuid" | "sm_count") {
+            let known =
+                !matches!(*name, "uuid" | "sm_count" | "driver_version" | "runtime_version");
+            if known && !seen.has(index) {
                 return Err(Refused::field(name, Reason::Missing));
             }
         }
@@ -163,19 +165,24 @@ impl About {
     }
 }
 
+fn write_text(f: &mut fmt::Formatter<'_>, name: &str, text: Option<&Text>) -> fmt::Result {
+    match text {
+        Some(text) => write!(f, ",\"{name}\":\"{text}\""),
+        None => Ok(()),
+    }
+}
+
 impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, name, device: Device { memory_mb, streams }, .. } = self;
         write!(f, "\"id\":\"{id}\"")?;
-        if let Some(uuid) = &self.uuid {
-            write!(f, ",\"uuid\":\"{uuid}\"")?;
-        }
+        write_text(f, "uuid", self.uuid.as_ref())?;
         write!(f, ",\"name\":\"{name}\",\"memory_mb\":{memory_mb},\"streams\":{streams}")?;
         if let Some(sm_count) = self.sm_count {
             write!(f, ",\"sm_count\":{sm_count}")?;
         }
-        write!(f, ",\"driver_version\":\"{}\"", self.driver_version)?;
-        write!(f, ",\"runtime_version\":\"{}\"", self.runtime_version)?;
+        write_text(f, "driver_version", self.driver_version.as_ref())?;
+        write_text(f, "runtime_version", self.runtime_version.as_ref())?;
         write!(f, ",\"backend\":\"{}\"", self.backend)
     }
 }

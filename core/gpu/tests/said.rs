@@ -21,6 +21,7 @@ fn refusal(line: &str) -> String {
 fn a_line_of_publish_reads_back_as_it_is_written() {
     let short = r#"{"gauge":{"id":"GPU-0","memory_used_mb":100    }}"#;
     let unknown = ABOUT.replace(r#""sm_count":132,"#, "").replace(r#""uuid":"GPU-1b","#, "");
+    let unknown = unknown.replace(r#""driver_version":"1","runtime_version":"2","#, "");
     for line in [ABOUT, GAUGE, short, &unknown, r#"{"withdraw":"GPU-0"}"#] {
         let said = Publish::parse(line.as_bytes()).expect(line);
         assert_eq!(said.to_string(), line);
@@ -79,14 +80,15 @@ fn a_gauge_keeps_what_an_older_one_said() {
 fn an_order_is_the_jobs_line_with_its_holder() {
     let line = job();
     let mut text = String::new();
-    Order::write_run(&mut text, WorkerId(7), 3, &line).expect("an object");
-    assert_eq!(text, format!(r#"{{"holder":"worker-7","priority":3,{}"#, &line[1..]));
+    Order::write_run(&mut text, WorkerId(7), (3, 100), &line).expect("an object");
+    assert_eq!(text, format!(r#"{{"holder":"worker-7","priority":3,"mem_mb":100,{}"#, &line[1..]));
     let order = Order::parse(text.as_bytes()).expect("an order");
     let job = Job::parse(line.as_bytes()).expect("a job");
-    assert_eq!(order, Order::Run { holder: WorkerId(7), priority: 3, job });
+    assert_eq!(order, Order::Run { holder: WorkerId(7), priority: 3, mem_mb: 100, job });
     assert_eq!(order.to_string(), text);
-    let extra = text.len() - line.len();
-    assert!(extra + "4294967295".len() + "255".len() <= gpu::limits::ORDER_EXTRA_BYTES, "{extra}");
+    let mut longest = String::new();
+    Order::write_run(&mut longest, WorkerId(u32::MAX), (255, 1 << 20), &line).expect("an object");
+    assert!(longest.len() - line.len() <= gpu::limits::ORDER_EXTRA_BYTES, "{longest}");
     let cancel = r#"{"cancel":"jid-9"}"#;
     let order = Order::parse(cancel.as_bytes()).expect("an order");
     assert_eq!(order, Order::Cancel(JobId::of("jid-9").expect("a job")));
@@ -99,8 +101,9 @@ fn half_an_order_is_refused() {
         (job(), "holder: is missing"),
         (job().replace('{', r#"{"holder":"worker-1","#), "priority: is missing"),
         (job().replace('{', r#"{"holder":"x","priority":1,"#), "holder: must be a worker"),
+        (job().replace('{', r#"{"holder":"worker-1","priority":1,"#), "mem_mb: is missing"),
         (job().replace('{', r#"{"cancel":"a","#), "cancel: must stand alone"),
-        (r#"{"holder":"worker-1","priority":1}"#.into(), "kernel: is missing"),
+        (r#"{"holder":"worker-1","priority":1,"mem_mb":1}"#.into(), "kernel: is missing"),
         ("{}".into(), "holder: is missing"),
     ] {
         let said = Order::parse(line.as_bytes()).expect_err(&line).to_string();

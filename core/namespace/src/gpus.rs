@@ -184,10 +184,10 @@ impl Room {
     }
 
     /// Hands the job to the bridge.
-    fn order(&mut self, started: &Started<JobLine>, priority: u8) {
+    fn order(&mut self, started: &Started<JobLine>, share: (u8, u32)) {
         let mut line = Scratch::new();
         // The line was written by a job, and is within its limit.
-        let _ = Order::write_run(&mut line, started.holder, priority, &started.payload);
+        let _ = Order::write_run(&mut line, started.holder, share, &started.payload);
         let _ = line.push('\n');
         let _ = self.orders.append(line.as_bytes());
     }
@@ -300,10 +300,10 @@ impl Gpus {
         let Some(Published { gpu, .. }) = self.get_mut(id) else { return false };
         let Some(started) = gpu.start(now) else { return false };
         // A lease that has ended has no job started.
-        let priority =
-            gpu.leases().live(now, started.holder).map_or(0, |lease| lease.share.priority);
+        let lease = gpu.leases().live(now, started.holder).map(|lease| lease.share);
+        let share = lease.map_or((0, 1), |share| (share.priority, share.mem_mb));
         if let Some(room) = self.room_mut(id) {
-            room.order(&started, priority);
+            room.order(&started, share);
         }
         true
     }

@@ -16,7 +16,7 @@ const STATUS: &str = "/gpu/GPU-0/status";
 const CTL: &str = "/gpu/GPU-0/ctl";
 
 fn order(worker: &str, priority: u8, id: &str) -> String {
-    format!(r#"{{"holder":"{worker}","priority":{priority},{}"#, &job(id)[1..])
+    format!(r#"{{"holder":"{worker}","priority":{priority},"mem_mb":1000,{}"#, &job(id)[1..])
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_lease_has_as_many_jobs_at_the_bridge_as_streams_and_the_highest_priority_go
         let parsed = orders.iter().map(|line| gpu::Order::parse(line.as_bytes()).expect(line));
         parsed
             .map(|order| match order {
-                gpu::Order::Run { holder, priority, job } => {
+                gpu::Order::Run { holder, priority, job, .. } => {
                     format!("{holder} {priority} {}", job.id)
                 }
                 gpu::Order::Cancel(job) => format!("cancel {job}"),
@@ -99,7 +99,10 @@ fn a_bridge_waits_for_jobs_and_hears_of_each() {
     world.line(worker, JOB, &job("a")).expect("taken");
     assert_ne!(world.tree.changes(), changes, "who waits has to be asked");
     let read = world.read(bridge, node, &mut open, 0).expect("kept").expect("there");
-    assert!(read.starts_with(r#"{"holder":"worker-1","priority":1,"job":"a""#), "{read}");
+    assert!(
+        read.starts_with(r#"{"holder":"worker-1","priority":1,"mem_mb":1000,"job":"a""#),
+        "{read}"
+    );
     world.tree.close(bridge.session, node, open);
 }
 

@@ -47,7 +47,12 @@ fn said(job: &str, state: &str) -> String {
 
 /// What the bridge reads of a job.
 fn order(worker: &str, id: &str) -> String {
-    format!("{{\"holder\":\"{worker}\",\"priority\":1,{}\n", &job(id)[1..])
+    order_of(worker, 1000, id)
+}
+
+/// The same of a lease of so much memory.
+fn order_of(worker: &str, mem_mb: u32, id: &str) -> String {
+    format!("{{\"holder\":\"{worker}\",\"priority\":1,\"mem_mb\":{mem_mb},{}\n", &job(id)[1..])
 }
 
 fn cancel(id: &str) -> String {
@@ -325,7 +330,7 @@ fn a_closed_job_file_stays_closed_and_a_new_lease_opens_anew(hive: &Hive) {
     holder.refuses(&write, r::CLOSED);
     // The worker itself finds its way, too.
     queen.append(&format!("/worker/{worker}/tasks"), &format!("{}\n", job("b")));
-    assert_eq!(bridge.orders(), order(&worker, "b"));
+    assert_eq!(bridge.orders(), order_of(&worker, 8000, "b"));
     bridge.say("b", "OK");
     wait(&mut queen, &format!("/worker/{worker}/telemetry"), &said("b", "OK"));
 }

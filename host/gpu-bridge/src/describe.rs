@@ -6,49 +6,45 @@ use gpu::{Gauge, GpuId, Publish};
 
 use crate::backend::DeviceInfo;
 
-/// What stands for what nobody knows.
-const UNKNOWN: &str = "unknown";
-
-/// A text as a line can hold it. What is not known is called so.
-fn text(text: Option<&str>) -> String {
-    let plain: String = text
-        .unwrap_or_default()
-        .chars()
-        .map(|letter| match letter {
-            '"' => '\'',
-            '\\' => '/',
-            letter if letter.is_control() => ' ',
-            letter => letter,
-        })
-        .collect();
+/// A text as a line can hold it; `None` where nothing of it is left.
+fn text(text: &str) -> Option<String> {
+    let plain = |letter| match letter {
+        '"' => '\'',
+        '\\' => '/',
+        letter if letter.is_control() => ' ',
+        letter => letter,
+    };
+    let plain: String = text.chars().map(plain).collect();
     let plain = plain.trim();
     let cut = &plain[..plain.floor_char_boundary(ABOUT_BYTES)];
-    if cut.is_empty() { UNKNOWN.to_owned() } else { cut.to_owned() }
+    (!cut.is_empty()).then(|| cut.to_owned())
 }
 
-/// The line that publishes the device.
+/// The line that publishes the device. What is not known is not in it.
 ///
 /// # Errors
 /// A hive takes no such device: why.
 pub(crate) fn publish(device: &DeviceInfo) -> Result<String> {
-    let sm_count = device.sm_count.map_or(String::new(), |count| format!(",\"sm_count\":{count}"));
-    let uuid = device.uuid.as_deref();
-    let uuid = uuid.map_or(String::new(), |uuid| format!("\"uuid\":\"{}\",", text(Some(uuid))));
+    let texts = [
+        ("uuid", device.uuid.as_deref()),
+        ("name", Some(&*device.name)),
+        ("driver_version", device.driver_version.as_deref()),
+        ("runtime_version", device.runtime_version.as_deref()),
+    ];
+    let texts = texts.into_iter().filter_map(|(name, value)| {
+        let value = text(value?)?;
+        Some(format!("\"{name}\":\"{value}\","))
+    });
+    let texts: String = texts.collect();
+    let sm_count = device.sm_count.map_or(String::new(), |count| format!("\"sm_count\":{count},"));
+    let DeviceInfo { id, memory_mb, streams, backend, .. } = device;
     let line = format!(
-        "{{\"publish\":{{\"id\":\"{}\",{uuid}\"name\":\"{}\",\"memory_mb\":{},\
-         \"streams\":{}{sm_count},\"driver_version\":\"{}\",\"runtime_version\":\"{}\",\
-         \"backend\":\"{}\"}}}}",
-        device.id,
-        text(Some(&device.name)),
-        device.memory_mb,
-        device.streams,
-        text(device.driver_version.as_deref()),
-        text(device.runtime_version.as_deref()),
-        device.backend,
+        "{{\"publish\":{{\"id\":\"{id}\",{texts}\"memory_mb\":{memory_mb},\
+         \"streams\":{streams},{sm_count}\"backend\":\"{backend}\"}}}}"
     );
     match Publish::parse(line.as_bytes()) {
         Ok(_) => Ok(line),
-        Err(refused) => Err(anyhow!("{}: {refused}", device.id)),
+        Err(refused) => Err(anyhow!("{id}: {refused}")),
     }
 }
 
@@ -87,7 +83,7 @@ mod tests {
         let line = publish(&device).expect("a line");
         let Ok(Publish::Device(about)) = Publish::parse(line.as_bytes()) else { panic!("{line}") };
         assert!(about.name.starts_with("a 'card/ é") && about.name.len() <= 64, "{line}");
-        assert_eq!((about.sm_count, &*about.driver_version), (Some(132), UNKNOWN));
+        assert_eq!((about.sm_count, about.driver_version), (Some(132), None));
         assert_eq!(about.uuid.as_deref(), Some("u-0"));
         assert_eq!((about.device.memory_mb, about.device.streams), (100, 2));
         let withdraw = withdraw("GPU-0").expect("a line");

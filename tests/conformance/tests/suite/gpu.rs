@@ -9,7 +9,6 @@ use conformance_tests::{
 use secure9p_codec::{Dialect, Fid, Reply, Request};
 
 cases![
-    simulator only:
     a_worker_runs_its_tasks_on_the_device_that_it_leased,
     a_lease_that_expires_in_mid_job_closes_and_cancels,
     a_bridge_that_goes_leaves_nothing_behind,

@@ -5,6 +5,7 @@
 //! calls to the bare ones is taken inside one boot of one image.
 
 mod goals;
+mod gpu;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -78,6 +79,8 @@ pub enum What {
     NineP,
     /// Workers: start, end and heartbeats, by how many there are, in the VM.
     Workers,
+    /// Jobs on GPUs through the whole chain, in the VM, and on the mock.
+    Gpu,
 }
 
 /// What is found of the system: by name, for `out/bench.json`, and next to its goals.
@@ -96,10 +99,13 @@ pub fn run(what: What, options: &BuildOptions) -> Result<()> {
     match what {
         What::All | What::Vm => vm(&qemu, &systems, &mut findings)?,
         What::NineP => findings.goals = append(&qemu, &systems)?,
-        What::Workers => {}
+        What::Workers | What::Gpu => {}
     }
     if matches!(what, What::All | What::Workers) {
         workers::measure(&qemu, &systems, &mut findings)?;
+    }
+    if matches!(what, What::All | What::Gpu) {
+        gpu::measure(&systems, &mut findings)?;
     }
     let Findings { mut report, mut goals } = findings;
     if !report.is_empty() {

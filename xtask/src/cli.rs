@@ -11,6 +11,7 @@ use crate::demo::{self, Programs};
 use crate::image::{self, BuildOptions, Built};
 use crate::kernel::Toolchain;
 use crate::lock::lock_out;
+use crate::programs::Profile;
 use crate::run::{self, Outcome, RunOptions};
 use crate::{bench, programs, sizes, test, tidy, vm, workspace};
 
@@ -267,18 +268,13 @@ fn boot(options: &Run) -> Result<Outcome> {
 }
 
 fn demo_gpu(options: &DemoGpu) -> Result<Outcome> {
-    let out = workspace::out();
-    let _lock = lock_out(&out)?;
-    let (folder, programs) = (demo::folder(&out)?, Programs::build()?);
+    let _lock = lock_out(&workspace::out())?;
+    let programs = Programs::build(Profile::Release)?;
     if options.sim {
-        demo::simulated(folder, programs, options.mock)?;
+        demo::simulated(&programs, options.mock)?;
         return Ok(Outcome::Stopped);
     }
-    let payload = options.build.build()?.payload();
-    let mock = options.mock;
-    run::attended(&payload, move |socket, secret| {
-        demo::play(&demo::Stage { socket, secret, folder, mock, programs })
-    })
+    demo::in_a_vm(&options.build.build()?.payload(), programs, options.mock)
 }
 
 fn boot_files(options: &QemuRun) -> Result<Outcome> {

@@ -19,6 +19,7 @@ pub mod rootfs;
 pub mod run;
 pub mod secret;
 pub mod sizes;
+pub mod stage;
 pub mod test;
 pub mod tidy;
 pub mod vm;

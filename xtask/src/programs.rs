@@ -1,4 +1,4 @@
-//! Programs of this workspace that run on the host, built for speed.
+//! Programs of this workspace that run on the host.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -57,12 +57,24 @@ pub fn codec_bench() -> Result<String> {
     String::from_utf8(workspace::run(&mut command)?).context("the codec's benchmark prints text")
 }
 
+/// How a program is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// For speed.
+    Release,
+    /// As tests are: most of it is there where they were built.
+    Dev,
+}
+
 /// Builds a program; where it is.
-pub fn build(package: &str, program: &str) -> Result<PathBuf> {
+pub fn build(package: &str, program: &str, profile: Profile) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(workspace::root()).stderr(Stdio::inherit());
-    command.args(["build", "--quiet", "--locked", "--release", "--package", package]);
+    command.args(["build", "--quiet", "--locked", "--package", package]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
     command.args(["--bin", program, "--message-format=json"]);
     let output = command.output().context("cannot start cargo: run `./cohesix setup`")?;
     if !output.status.success() {

@@ -3,7 +3,7 @@
 //! `quick` is what needs no VM: the repository's rules, the host tests, for which a Vulkan driver is
 //! set up ([`gpu`]), and the scripts' own tests. Without it the systems of systems/ are built for the chosen kernel and booted by the
 //! tests in tests/boot, tests/conformance and tests/interop; for the last, other people's 9P
-//! clients are set up ([`interop`]).
+//! clients are set up ([`interop`]). Last comes the demo, which looks at all that it shows.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,9 +12,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
-use crate::image::{self, BuildOptions};
+use crate::demo::{self, Programs};
+use crate::image::{self, BuildOptions, Built};
 use crate::kernel::{DefaultOptions, Kernel, Toolchain, build_default, select};
 use crate::lock::lock_out;
+use crate::programs::Profile;
+use crate::run::{Outcome, Payload};
 use crate::{gpu, interop, manifest, programs, tidy, vm, workspace};
 
 /// Systems that the boot tests boot.
@@ -62,7 +65,11 @@ pub fn run(options: &Options) -> Result<()> {
     let mut lacking = Vec::new();
     if options.tier == Tier::All {
         let folder = out.join("systems");
-        step("images", || build(&kernel, options, &folder))?;
+        let mut first = None;
+        step("images", || {
+            first = build(&kernel, options, &folder)?;
+            Ok(())
+        })?;
         step("size", || {
             let archive = folder.join(SYSTEMS[0]).join("rootfs.cpio");
             script("ci/size_guard.sh", &[archive.as_os_str()])
@@ -74,6 +81,9 @@ pub fn run(options: &Options) -> Result<()> {
             })?;
         }
         step("boot tests", || boot_tests(options, &kernel, &folder))?;
+        if let (Some(first), None) = (first, &options.only) {
+            step("demo gpu", || demo_gpu(&first.payload()))?;
+        }
     }
     if lacking.is_empty() {
         println!("test: everything passed");
@@ -115,11 +125,24 @@ fn scripts() -> Result<()> {
     script("ci/test_scripts.sh", &[])
 }
 
-fn build(kernel: &Kernel, options: &Options, folder: &Path) -> Result<()> {
+/// A GPU worker's life, with the mock in a VM, and with this machine's GPU or lavapipe.
+fn demo_gpu(payload: &Payload) -> Result<()> {
+    let programs = Programs::build(Profile::Dev)?;
+    demo::simulated(&programs, false)?;
+    for mock in [true, false] {
+        let outcome = demo::in_a_vm(payload, programs.clone(), mock)?;
+        ensure!(outcome == Outcome::Exited(0), "the demo failed; why stands above");
+    }
+    Ok(())
+}
+
+/// Builds what is booted; returns the first system.
+fn build(kernel: &Kernel, options: &Options, folder: &Path) -> Result<Option<Built>> {
     let programs = vm::build(kernel)?;
+    let mut systems = Vec::new();
     for name in SYSTEMS {
         let checked = manifest::load(&workspace::root().join(format!("systems/{name}.toml")))?;
-        image::assemble(&checked, kernel, &programs, &folder.join(name))?;
+        systems.push(image::assemble(&checked, kernel, &programs, &folder.join(name))?);
     }
     let clang = DefaultOptions { toolchain: Toolchain::Clang, ..DefaultOptions::default() };
     let debug = DefaultOptions { debug: true, ..DefaultOptions::default() };
@@ -141,7 +164,7 @@ fn build(kernel: &Kernel, options: &Options, folder: &Path) -> Result<()> {
             .with_context(|| format!("cannot read the elfloader {}", elfloader.display()))?;
         image::with_elfloader(&built.payload(), elfloader, &bytes)?;
     }
-    Ok(())
+    Ok(systems.into_iter().next())
 }
 
 /// The first system with another build of the default kernel; the other compiler may be missing.

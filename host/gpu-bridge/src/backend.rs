@@ -37,6 +37,8 @@ pub struct Work<'a> {
     pub source: &'a str,
     /// f32, little-endian, as many as the kernel takes.
     pub inputs: [&'a [u8]; 2],
+    /// Given to the device in one part, where it takes that: it cannot be stopped then.
+    pub whole: bool,
 }
 
 /// Why there is no output.

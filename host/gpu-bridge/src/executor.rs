@@ -191,7 +191,8 @@ impl Executor {
         running(0);
         let timeout = Duration::from_millis(job.timeout_ms.into());
         let mut watch = Watch::new(cancel, timeout, &mut running);
-        let work = Work { kernel: job.kernel, shape: job.shape, source: &source, inputs };
+        let work =
+            Work { kernel: job.kernel, shape: job.shape, source: &source, inputs, whole: false };
         let start = Instant::now();
         watch.check()?;
         let run = AssertUnwindSafe(|| self.backend.run(order.device, &work, &mut watch));

@@ -10,8 +10,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gpu::{Job, Kernel, Shape, State};
 use gpu_bridge::{
-    Cancel, Choice, Endpoint, Executor, Grant, Options, Order, Serving, choose, serve, stage,
+    Cancel, Choice, DeviceInfo, Endpoint, Executor, Grant, Measured, Options, Order, Serving,
+    choose, measure, serve, stage,
 };
+use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -65,6 +67,9 @@ enum Command {
     RunJob(RunJob),
     /// Serve a hive: publish the devices, and run what it orders, until SIGINT or SIGTERM
     Serve(Serve),
+    /// Run a kernel as it is on the device, without a hive or a bundle; print how fast it was, a
+    /// JSON object a round
+    Measure(Measure),
     /// Make a bundle with inputs at random, and print a job's line for it
     Stage(Stage),
 }
@@ -123,6 +128,18 @@ struct Stage {
     kernel: Sizes,
 }
 
+#[derive(Debug, Args)]
+struct Measure {
+    /// On which device [default: the first]
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    #[command(subcommand)]
+    kernel: Sizes,
+}
+
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Sizes {
     /// out = a + b, vectors of N values
@@ -151,12 +168,25 @@ enum Sizes {
     },
 }
 
+impl Sizes {
+    /// The kernel, and its blocks.
+    fn shaped(self) -> Result<(Kernel, Shape)> {
+        let (kernel, block) = match self {
+            Self::Vadd { n, block } => (Kernel::Vadd { n }, [block, 1, 1]),
+            Self::Matmul { m, n, k, block } => (Kernel::Matmul { m, n, k }, [block, block, 1]),
+        };
+        let shape = Shape::of(kernel, block).map_err(|refused| anyhow!("{refused}"))?;
+        Ok((kernel, shape))
+    }
+}
+
 fn main() -> ExitCode {
     let Arguments { devices, command } = Arguments::parse();
     let code = match command {
         Command::List => list(&devices),
         Command::RunJob(arguments) => run_job(&devices, &arguments),
         Command::Serve(arguments) => serve_hive(&devices, arguments),
+        Command::Measure(arguments) => measure_kernel(&devices, &arguments),
         Command::Stage(arguments) => make_bundle(&arguments),
     };
     code.unwrap_or_else(|error| {
@@ -197,13 +227,7 @@ fn run_job(devices: &Devices, arguments: &RunJob) -> Result<ExitCode> {
         }
     };
     let executor = Executor::new(open(devices)?, &arguments.results)?;
-    let all = executor.devices();
-    let device = match &arguments.device {
-        Some(id) => all.iter().find(|device| device.id == *id),
-        None => all.first(),
-    };
-    let device =
-        device.context("--device: there is no such device; `gpu-bridge list` shows them")?;
+    let device = pick(executor.devices(), arguments.device.as_deref())?;
     let cancel = Cancel::new();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
     let (handle, signalled) = (signals.handle(), cancel.clone());
@@ -224,6 +248,35 @@ fn run_job(devices: &Devices, arguments: &RunJob) -> Result<ExitCode> {
     // To close a device waits for what it still has of a job that was stopped; the end does not.
     std::mem::forget(executor);
     Ok(if report.state == State::Ok { ExitCode::SUCCESS } else { ExitCode::from(NOT_OK) })
+}
+
+fn pick(all: Vec<DeviceInfo>, id: Option<&str>) -> Result<DeviceInfo> {
+    let mut all = all.into_iter();
+    let device = match id {
+        Some(id) => all.find(|device| device.id == id),
+        None => all.next(),
+    };
+    device.context("--device: there is no such device; `gpu-bridge list` shows them")
+}
+
+fn measure_kernel(devices: &Devices, arguments: &Measure) -> Result<ExitCode> {
+    let (kernel, shape) = arguments.kernel.shaped()?;
+    let backend = open(devices)?;
+    let device = pick(backend.devices(), arguments.device.as_deref())?;
+    for _ in 0..arguments.rounds {
+        let Measured { ran, speed, checked } = measure(&*backend, &device.id, kernel, shape)?;
+        let line = json!({
+            "device": device.id,
+            "name": device.name,
+            "backend": device.backend.as_str(),
+            "kernel": kernel.name(),
+            "ran_ms": ran.as_secs_f64() * 1e3,
+            "gop_s": speed / 1e9,
+            "error": checked.worst,
+        });
+        println!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve_hive(devices: &Devices, arguments: Serve) -> Result<ExitCode> {
@@ -255,16 +308,13 @@ fn serve_hive(devices: &Devices, arguments: Serve) -> Result<ExitCode> {
 }
 
 fn make_bundle(arguments: &Stage) -> Result<ExitCode> {
-    let (kernel, block) = match arguments.kernel {
-        Sizes::Vadd { n, block } => (Kernel::Vadd { n }, [block, 1, 1]),
-        Sizes::Matmul { m, n, k, block } => (Kernel::Matmul { m, n, k }, [block, block, 1]),
-    };
+    let (kernel, shape) = arguments.kernel.shaped()?;
     let name = |name| gpu::FileName::of(name).context("a file's name");
     let mut job = Job {
         id: gpu::JobId::of(&arguments.job)
             .context("--job: letters, digits, - and _, 32 at most")?,
         kernel,
-        shape: Shape::of(kernel, block).map_err(|refused| anyhow!("{refused}"))?,
+        shape,
         bytes_hash: gpu::Hash([0; 32]),
         inputs: [name("a.f32")?, name("b.f32")?],
         output: name("out.f32")?,

@@ -55,7 +55,7 @@ impl Backend for Mock {
     fn run(&self, _: &str, work: &Work<'_>, watch: &mut Watch<'_>) -> Result<Vec<u8>, RunError> {
         let Work { kernel, shape, inputs: [a, b], .. } = *work;
         let (a, b): (Vec<f32>, Vec<f32>) = (values(a).collect(), values(b).collect());
-        let mut parts = Parts::of(kernel, shape, u32::MAX, &self.speed);
+        let mut parts = Parts::of(work, u32::MAX, &self.speed);
         let mut output = Vec::with_capacity(a.len() * 4);
         while let Some((first, blocks)) = parts.next() {
             watch.check()?;

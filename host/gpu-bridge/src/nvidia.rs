@@ -106,7 +106,7 @@ impl Backend for Nvidia {
         let found = self.devices.iter().find(|found| format!("GPU-{}", found.index) == id);
         let found = found.ok_or_else(|| RunError::Failed(format!("there is no device {id}")))?;
         let failed = |error: gpu_cuda::Error| RunError::Failed(one_line(&error.to_string()));
-        let Work { kernel, shape, source, inputs: [a, b] } = *work;
+        let Work { kernel, shape, source, inputs: [a, b], .. } = *work;
         let output = usize::try_from(kernel.output().saturating_mul(4)).unwrap_or(usize::MAX);
         let mut run = found.cuda.load(source, kernel.name(), [a, b], output).map_err(failed)?;
         let (speed, [m, n, k]) = match kernel {
@@ -114,7 +114,7 @@ impl Backend for Nvidia {
             Kernel::Matmul { m, n, k } => (&found.speeds[1], [m, n, k]),
         };
         let most = if matches!(kernel, Kernel::Vadd { .. }) { u32::MAX >> 1 } else { BLOCKS };
-        let mut parts = Parts::of(kernel, shape, most, speed);
+        let mut parts = Parts::of(work, most, speed);
         while let Some((first, blocks)) = parts.next() {
             watch.check()?;
             let start = Instant::now();

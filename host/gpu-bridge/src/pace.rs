@@ -6,7 +6,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gpu::{Kernel, Shape};
+use gpu::Kernel;
+
+use crate::backend::Work;
 
 /// How long a part takes.
 const PART: Duration = Duration::from_millis(50);
@@ -40,6 +42,8 @@ impl Speed {
 pub(crate) struct Parts<'a> {
     speed: &'a Speed,
     operations: u64,
+    /// Not cut where that can be.
+    whole: bool,
     /// Blocks in that direction.
     all: u32,
     /// Most of them in one part.
@@ -49,18 +53,22 @@ pub(crate) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// `vadd` is cut along its blocks, `matmul` along its rows of blocks.
-    pub fn of(kernel: Kernel, shape: Shape, most: u32, speed: &'a Speed) -> Self {
+    pub fn of(work: &Work<'_>, most: u32, speed: &'a Speed) -> Self {
+        let Work { kernel, shape, whole, .. } = *work;
         let [x, y, _] = shape.grid();
         let all = match kernel {
             Kernel::Vadd { .. } => x,
             Kernel::Matmul { .. } => y,
         };
-        Self { speed, operations: kernel.operations(), all, most: most.max(1), done: 0 }
+        Self { speed, operations: kernel.operations(), whole, all, most: most.max(1), done: 0 }
     }
 
     /// The first block of the next part, and how many it has; `None` when all is done.
     pub fn next(&self) -> Option<(u32, u32)> {
         let left = self.all.checked_sub(self.done).filter(|left| *left > 0)?;
+        if self.whole {
+            return Some((self.done, self.most.min(left)));
+        }
         let wanted = u128::from(self.speed.get()).saturating_mul(PART.as_millis()) / 1000;
         let blocks = wanted.saturating_mul(self.all.into()) / u128::from(self.operations.max(1));
         let blocks = u32::try_from(blocks).unwrap_or(u32::MAX).clamp(1, self.most);
@@ -83,6 +91,8 @@ impl<'a> Parts<'a> {
 
 #[cfg(test)]
 mod tests {
+    use gpu::Shape;
+
     use super::*;
 
     #[test]
@@ -90,7 +100,8 @@ mod tests {
         let kernel = Kernel::Matmul { m: 1000, n: 1000, k: 1000 };
         let shape = Shape::of(kernel, [10, 10, 1]).expect("a shape");
         let speed = Speed::guess(1_000_000_000);
-        let mut parts = Parts::of(kernel, shape, 1000, &speed);
+        let work = Work { kernel, shape, source: "", inputs: [&[], &[]], whole: false };
+        let mut parts = Parts::of(&work, 1000, &speed);
         let mut sizes = Vec::new();
         let mut next = 0;
         while let Some((first, blocks)) = parts.next() {
@@ -104,7 +115,11 @@ mod tests {
         // 50 ms of the guess, then of what it does.
         assert_eq!(sizes[..2], [2, 10]);
         // What was learned stays; a bound is kept to.
-        assert_eq!(Parts::of(kernel, shape, 1000, &speed).next(), Some((0, 10)));
-        assert_eq!(Parts::of(kernel, shape, 3, &speed).next(), Some((0, 3)));
+        assert_eq!(Parts::of(&work, 1000, &speed).next(), Some((0, 10)));
+        assert_eq!(Parts::of(&work, 3, &speed).next(), Some((0, 3)));
+        // Only the device's own bound cuts what is to be whole.
+        let work = Work { whole: true, ..work };
+        assert_eq!(Parts::of(&work, 1000, &speed).next(), Some((0, 100)));
+        assert_eq!(Parts::of(&work, 3, &speed).next(), Some((0, 3)));
     }
 }

@@ -163,7 +163,7 @@ impl Opened {
             Kernel::Vadd { .. } => &self.speeds[0],
             Kernel::Matmul { .. } => &self.speeds[1],
         };
-        let mut parts = Parts::of(work.kernel, work.shape, GROUPS, speed);
+        let mut parts = Parts::of(work, GROUPS, speed);
         while let Some((first, blocks)) = parts.next() {
             watch.check()?;
             let start = Instant::now();

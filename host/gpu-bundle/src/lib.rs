@@ -208,11 +208,22 @@ pub fn stage(folder: &Path, kernel: Kernel, seed: u64) -> Result<Hash> {
     made
 }
 
+/// The kernel's source that is built in under this name, as it stands in a bundle.
+#[must_use]
+pub fn source(name: &str) -> Option<&'static str> {
+    SOURCES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}
+
+/// A kernel's inputs, of values from -1 to 1 that follow from `seed`.
+#[must_use]
+pub fn inputs(kernel: Kernel, seed: u64) -> [Vec<u8>; 2] {
+    let mut random = Random(seed);
+    kernel.inputs().map(|values| (0..values).flat_map(|_| random.value().to_le_bytes()).collect())
+}
+
 fn fill(folder: &Path, kernel: Kernel, seed: u64) -> Result<Hash> {
     let mut list = String::new();
-    let mut random = Random(seed);
-    for (name, values) in ["a.f32", "b.f32"].into_iter().zip(kernel.inputs()) {
-        let bytes: Vec<u8> = (0..values).flat_map(|_| random.value().to_le_bytes()).collect();
+    for (name, bytes) in ["a.f32", "b.f32"].into_iter().zip(inputs(kernel, seed)) {
         add(folder, name, &bytes, &mut list)?;
     }
     for (name, source) in SOURCES {

@@ -10,7 +10,7 @@ use crate::hive::MAX_CONNECTIONS;
 use crate::staff::{self, Staff};
 
 /// Milliseconds between two looks of a GPU worker at its files.
-const GPU_PERIOD_MS: u32 = 100;
+const GPU_PERIOD_MS: u32 = 20;
 
 /// The namespace's view of this process.
 #[derive(Debug)]

@@ -172,7 +172,7 @@ pub fn growth(what: &str, with_10: f64, cost: f64) -> Goal {
 }
 
 /// The middle one; of an even number the lower. `None` of nothing.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len().checked_sub(1)? / 2).copied()
 }

@@ -1,9 +1,9 @@
-//! A program that the demo starts, whose lines it shows, and that it ends.
+//! A program that is started, whose lines are read, and that is ended.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -11,9 +11,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// What becomes of a program's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// They are shown behind its name.
+    Shown,
+    /// They are only waited for.
+    Kept,
+}
+
 /// It runs; killed when it is dropped before it was ended.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     name: &'static str,
     child: Child,
     lines: Receiver<String>,
@@ -21,8 +30,13 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts it. Each of its lines is shown behind `name`.
-    pub fn start(name: &'static str, path: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<Self> {
+    /// Starts it, under this name.
+    pub fn start(
+        name: &'static str,
+        path: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        show: Lines,
+    ) -> Result<Self> {
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child =
@@ -31,7 +45,9 @@ impl Program {
         let (send, lines) = mpsc::channel();
         let reads = thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
-                println!("[{name}] {line}");
+                if show == Lines::Shown {
+                    println!("[{name}] {line}");
+                }
                 // Whoever waited for lines may have enough of them.
                 let _ = send.send(line);
             }
@@ -82,10 +98,9 @@ impl Drop for Program {
     }
 }
 
-/// Whether the program ends well with these arguments; what it says is not shown.
-pub(super) fn succeeds(path: &Path, arguments: &[&str]) -> Result<bool> {
+/// Runs the program to its end; what it says is not shown.
+pub(crate) fn output(path: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::null());
-    let output = command.output().with_context(|| format!("cannot start {}", path.display()))?;
-    Ok(output.status.success())
+    command.output().with_context(|| format!("cannot start {}", path.display()))
 }

@@ -156,9 +156,9 @@ pub(crate) static BUILTINS: [Builtin; 16] = [
     Builtin {
         name: "gpu run",
         flags: &[
-            required("--worker", "ID", "the worker that is to submit it"),
+            queens("--worker", Some("ID"), "who is to submit it, not the GPU worker started last"),
             required("--n", "N", "values of each vector, or rows and columns of each matrix"),
-            required("--bundles", "DIR", "the folder here that the bridge has its bundles in"),
+            queens("--bundles", Some("DIR"), "where the bridge has its bundles, not ./bundles"),
             queens("--timeout-ms", Some("N"), "how long it may run, not 60000"),
             queens("--verify", None, "compute the result here, too, and compare"),
         ],

@@ -31,6 +31,9 @@ const LEASE: [(&str, &str, &str); 3] = [
     ("--ttl", "--lease-ttl", "60"),
 ];
 
+/// Where the bridge has its bundles, where nothing is said.
+const BUNDLES: &str = "bundles";
+
 /// A command of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gpu {
@@ -148,11 +151,12 @@ fn run(given: &Given<'_>, kernel: &str) -> Result<Run> {
         }
         _ => return Err(wrong("must be vadd or matmul")),
     };
-    let worker = given.value("--worker").and_then(WorkerId::of);
+    let no_worker = || wrong("--worker: must be a worker like worker-7");
+    let worker = given.value("--worker").map(|id| WorkerId::of(id).ok_or_else(no_worker));
     Ok(Run {
         kernel,
-        worker: worker.ok_or_else(|| wrong("--worker: must be a worker like worker-7"))?,
-        bundles: PathBuf::from(given.value("--bundles").unwrap_or_default()),
+        worker: worker.transpose()?,
+        bundles: PathBuf::from(given.value("--bundles").unwrap_or(BUNDLES)),
         timeout_ms: given.number("--timeout-ms", TIMEOUT_MS, 60_000)?,
         verify: given.has("--verify"),
     })
@@ -285,7 +289,9 @@ mod tests {
             panic!("no job")
         };
         assert_eq!((run.kernel, run.verify), (Kernel::Matmul { m: 7, n: 7, k: 7 }, true));
-        assert_eq!((&*run.worker.to_string(), run.timeout_ms), ("worker-3", 60_000));
+        assert_eq!((run.worker, run.timeout_ms), (WorkerId::of("worker-3"), 60_000));
+        let Ok(Gpu::Run(run)) = of("run vadd --n 1048576 --verify") else { panic!("no job") };
+        assert_eq!((run.worker, run.bundles), (None, PathBuf::from("bundles")));
     }
 
     #[test]
@@ -298,7 +304,7 @@ mod tests {
             ("info a/b", "must be a GPU"),
             ("lease GPU-0 --mem-mb 0", "lease.mem_mb: must be a whole number"),
             ("lease GPU-0 --mem 0", "no option --mem"),
-            ("run vadd --n 5 --worker worker-1", "--bundles is missing"),
+            ("run vadd --worker worker-1", "--n is missing"),
             ("run vadd --n 0 --worker worker-1 --bundles b", "--n: must be a whole number from 1"),
             ("run vadd --n 5 --n 6", "--n stands twice"),
             ("run vsub --n 5 --worker worker-1 --bundles b", "must be vadd or matmul"),

@@ -20,6 +20,7 @@ use crate::gpu::{GPUS, names};
 use crate::output::Output;
 use crate::session::Hive;
 use crate::tail::Events;
+use crate::workers;
 
 /// Inputs of a bundle, as [`stage_in`] calls them, and the result.
 const INPUTS: [&str; 2] = ["a.f32", "b.f32"];
@@ -35,7 +36,8 @@ const BLOCKS: (u32, u32) = (256, 16);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Run {
     pub kernel: Kernel,
-    pub worker: WorkerId,
+    /// The GPU worker that was started last, where it is `None`.
+    pub worker: Option<WorkerId>,
     /// The folder that the bridge has its bundles in.
     pub bundles: PathBuf,
     pub timeout_ms: u32,
@@ -46,6 +48,7 @@ pub(crate) struct Run {
 /// What is known of the job.
 struct Followed {
     id: JobId,
+    worker: WorkerId,
     /// How far it was when that was told last.
     told: Option<(u8, u8)>,
 }
@@ -63,13 +66,19 @@ pub(crate) fn run(hive: &mut Hive, run: &Run, output: &mut Output) -> Result<()>
     let folder = run.bundles.display().to_string();
     let cannot = |error: anyhow::Error| Failure::usage(format!("{error:#}")).at(&folder);
     let hash = stage_in(&run.bundles, run.kernel, SEED).map_err(cannot)?;
+    let worker = match run.worker {
+        Some(worker) => worker,
+        None => workers::last_of(hive, "gpu")?.ok_or_else(|| {
+            Failure::refused_here("no GPU worker lives: start one with a lease by `gpu lease GPU`")
+        })?,
+    };
     let (id, line) = line(run, hash)?;
-    let mut followed = Followed { id, told: None };
-    let tasks = format!("/worker/{}/tasks", run.worker);
+    let mut followed = Followed { id, worker, told: None };
+    let tasks = format!("/worker/{worker}/tasks");
     let end = Events::with(hive, |hive, events| {
         files::append_whole(hive, &tasks, format!("{line}\n").as_bytes())?;
         loop {
-            if let Some(end) = look(hive, run, &mut followed, output)? {
+            if let Some(end) = look(hive, &mut followed, output)? {
                 return Ok(end);
             }
             events.next(hive)?;
@@ -111,12 +120,7 @@ fn line(run: &Run, bytes_hash: Hash) -> Result<(JobId, String)> {
 }
 
 /// Looks what is said of the job, and tells what is new. Its end, if it has come to one.
-fn look(
-    hive: &mut Hive,
-    run: &Run,
-    followed: &mut Followed,
-    output: &mut Output,
-) -> Result<Option<End>> {
+fn look(hive: &mut Hive, followed: &mut Followed, output: &mut Output) -> Result<Option<End>> {
     let mut known = false;
     for gpu in names(hive)? {
         let path = format!("{GPUS}/{gpu}/status");
@@ -132,9 +136,9 @@ fn look(
             }
         }
     }
-    let path = format!("/worker/{}/telemetry", run.worker);
+    let path = format!("/worker/{}/telemetry", followed.worker);
     let Some(text) = text(hive, &path)? else {
-        let gone = format!("{} has ended: `log` says why", run.worker);
+        let gone = format!("{} has ended: `log` says why", followed.worker);
         return if known { Ok(None) } else { Err(Failure::refused_here(gone)) };
     };
     for line in text.lines() {

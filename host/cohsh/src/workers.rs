@@ -174,6 +174,12 @@ fn gather(hive: &mut Hive) -> Result<Workers> {
     Ok(all)
 }
 
+/// The worker of this kind that was started last.
+pub(crate) fn last_of(hive: &mut Hive, kind: &str) -> Result<Option<WorkerId>> {
+    let mut workers = gather(hive)?.into_values().rev();
+    Ok(workers.find(|worker| worker.kind == kind).map(|worker| worker.id))
+}
+
 /// Lists the workers.
 pub(crate) fn list(hive: &mut Hive, output: &mut Output) -> Result<()> {
     let workers = gather(hive)?;

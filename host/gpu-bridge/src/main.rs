@@ -86,7 +86,7 @@ struct Serve {
     #[arg(long, value_name = "FILE")]
     ticket_file: PathBuf,
     /// A folder with a bundle for each hash, as `cohsh gpu run` fills it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = "bundles")]
     bundles: PathBuf,
     /// Where results go, and what is known of jobs that ended [default: .results in DIR]
     #[arg(long, value_name = "DIR")]

@@ -111,6 +111,14 @@ fn jobs_are_followed_to_their_end() {
     let [.., ok, verified] = &said[..] else { panic!("{said:?}") };
     assert_eq!((&ok["state"], &ok["backend"]), (&"OK".into(), &"mock".into()));
     assert_eq!((&verified["verified"], &verified["result"]), (&true.into(), &ok["result"]));
+    // Without a name it is the GPU worker that was started last.
+    let last = hive.ok(&["gpu", "lease", "GPU-0"]);
+    hive.ok(&["spawn", "heartbeat"]);
+    hive.ok(&["gpu", "run", "vadd", "--n", "1000", "--bundles", bridge.folder()]);
+    let telemetry = format!("/worker/{}/telemetry", last.trim_end());
+    let mut following = Following::of(&hive, &["tail", "-f", &telemetry]);
+    while !following.line().contains(r#""state":"OK""#) {}
+    assert_eq!(following.end(), "");
     // The same inputs are staged once, and what is wrong with them is an error.
     let bundles = || fs::read_dir(&bridge.bundles).expect("a folder").flatten();
     assert_eq!(bundles().count(), 3, "two bundles, and results");
@@ -147,6 +155,9 @@ fn a_result_that_is_wrong_is_not_verified() {
 fn a_job_without_a_lease_or_a_worker_fails() {
     let hive = Hive::new();
     let bridge = Bridge::new(&hive);
+    let words = ["gpu", "run", "vadd", "--n", "1000", "--bundles", bridge.folder()];
+    let (code, _, err) = hive.run(&words);
+    assert!(code == 1 && err.contains("no GPU worker lives: start one"), "{err}");
     let (code, _, err) = hive.run(&job("vadd", "1000", "worker-9", &bridge));
     assert!(code == 1 && err.contains("/worker/worker-9/tasks: no such file"), "{err}");
     let worker = hive.ok(&["gpu", "lease", "GPU-0", "--ttl", "1"]);

@@ -63,15 +63,15 @@ enum End {
 
 /// Stages, submits, follows, and perhaps computes it again.
 pub(crate) fn run(hive: &mut Hive, run: &Run, output: &mut Output) -> Result<()> {
-    let folder = run.bundles.display().to_string();
-    let cannot = |error: anyhow::Error| Failure::usage(format!("{error:#}")).at(&folder);
-    let hash = stage_in(&run.bundles, run.kernel, SEED).map_err(cannot)?;
     let worker = match run.worker {
         Some(worker) => worker,
         None => workers::last_of(hive, "gpu")?.ok_or_else(|| {
             Failure::refused_here("no GPU worker lives: start one with a lease by `gpu lease GPU`")
         })?,
     };
+    let folder = run.bundles.display().to_string();
+    let cannot = |error: anyhow::Error| Failure::usage(format!("{error:#}")).at(&folder);
+    let hash = stage_in(&run.bundles, run.kernel, SEED).map_err(cannot)?;
     let (id, line) = line(run, hash)?;
     let mut followed = Followed { id, worker, told: None };
     let tasks = format!("/worker/{worker}/tasks");

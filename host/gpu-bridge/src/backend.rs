@@ -102,7 +102,7 @@ pub struct DeviceInfo {
     /// What computes.
     pub backend: gpu::Backend,
     /// In percent.
-    pub utilisation: Option<u32>,
+    pub utilization: Option<u32>,
     /// In degrees Celsius.
     pub temperature: Option<u32>,
     /// What it allows.
@@ -124,8 +124,8 @@ impl DeviceInfo {
             "driver_version": self.driver_version,
             "runtime_version": self.runtime_version,
             "backend": self.backend.as_str(),
-            "utilisation": self.utilisation,
-            "temperature": self.temperature,
+            "utilization": self.utilization,
+            "temperature_c": self.temperature,
             "max_threads": self.limits.threads,
             "max_block": self.limits.block,
             "max_buffer_bytes": self.limits.buffer,

@@ -54,7 +54,7 @@ pub(crate) fn gauge(device: &DeviceInfo, jobs_mb: u32) -> Result<String> {
     let id = GpuId::of(&device.id).context("the device's id")?;
     let percent = |value: Option<u32>| value.and_then(|value| u8::try_from(value.min(100)).ok());
     let gauge = Gauge {
-        utilization: percent(device.utilisation),
+        utilization: percent(device.utilization),
         temperature_c: device.temperature.and_then(|degrees| u8::try_from(degrees).ok()),
         memory_used_mb: Some(device.memory_used_mb.unwrap_or(jobs_mb)),
     };
@@ -106,7 +106,7 @@ mod tests {
         let own = parse(&gauge(&device(), 3).expect("a line"));
         assert_eq!((own.utilization, own.memory_used_mb), (None, Some(3)));
         let known = DeviceInfo {
-            utilisation: Some(12),
+            utilization: Some(12),
             temperature: Some(40),
             memory_used_mb: Some(100),
             ..device()

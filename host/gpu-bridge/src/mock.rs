@@ -31,7 +31,7 @@ impl Mock {
             driver_version: None,
             runtime_version: None,
             backend: gpu::Backend::Mock,
-            utilisation: None,
+            utilization: None,
             temperature: None,
             limits: Limits { threads: 1024, block: [1024, 1024, 64], buffer: 1 << 30 },
         };

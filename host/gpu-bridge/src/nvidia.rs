@@ -82,7 +82,7 @@ impl Nvidia {
             driver_version: self.nvml.sys_driver_version().ok(),
             runtime_version: Some(facts.runtime.clone()),
             backend: gpu::Backend::Nvml,
-            utilisation: device.and_then(|device| Some(device.utilization_rates().ok()?.gpu)),
+            utilization: device.and_then(|device| Some(device.utilization_rates().ok()?.gpu)),
             temperature: device.and_then(|device| device.temperature(TemperatureSensor::Gpu).ok()),
             limits: Limits { threads: facts.threads, block: facts.block, buffer: facts.memory },
         }

@@ -112,7 +112,7 @@ fn open(
         driver_version: some(format!("{} {}", about.driver, about.driver_info).trim().to_owned()),
         runtime_version: some(format!("wgpu 30 on {:?}", about.backend)),
         backend: gpu::Backend::Wgpu,
-        utilisation: None,
+        utilization: None,
         temperature: None,
         limits: Limits {
             threads: limits.max_compute_invocations_per_workgroup,

@@ -253,9 +253,15 @@ fn a_bridge_that_goes_leaves_nothing_behind(hive: &Hive) {
         queen.until(LOG, |log| {
             log.matches("gone gpu=GPU-0 ").count() == log.matches("published gpu=GPU-0 ").count()
         });
-        // The next round counts from here.
+        // The next round counts from here. The second worker ends by itself where its device went
+        // while it was starting.
+        queen.append(CONTROL, &format!("{{\"kill\":\"{worker}\"}}\n"));
         for entry in queen.list("/worker", 8000) {
-            queen.append(CONTROL, &format!("{{\"kill\":\"{}\"}}\n", entry.name));
+            let kill = format!("{{\"kill\":\"{}\"}}", entry.name);
+            let answer = append(&mut queen, CONTROL, &kill);
+            if !matches!(answer.reply(), Reply::Write { .. }) {
+                answer.is_refused(r::NOT_FOUND);
+            }
         }
     }
 }

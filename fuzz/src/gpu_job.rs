@@ -51,7 +51,7 @@ impl fmt::Display for GpuSummary {
 /// # Panics
 /// Where something is wrong.
 pub fn fuzz_gpu_job(data: &[u8]) -> GpuSummary {
-    let mut gpu = Gpu::<(), 3, 6>::new(DEVICE);
+    let mut gpu = Gpu::<(), 3, 10>::new(DEVICE);
     let mut summary = GpuSummary::default();
     for (second, line) in (0..).zip(data.split(|byte| *byte == b'\n')) {
         let now = Duration::from_secs(second);
@@ -67,11 +67,11 @@ pub fn fuzz_gpu_job(data: &[u8]) -> GpuSummary {
     gpu.lose();
     follow(&mut gpu, Duration::MAX, &mut summary);
     assert_eq!(gpu.leases().iter().count(), 0, "a lost device has leases");
-    assert!(gpu.jobs().iter().all(|(_, holder, _)| gpu.jobs().running(holder) == 0));
+    assert!(gpu.jobs().iter().all(|(_, holder, _)| gpu.jobs().used(holder).jobs == 0));
     summary
 }
 
-type Small = Gpu<(), 3, 6>;
+type Small = Gpu<(), 3, 10>;
 
 fn take(gpu: &mut Small, now: Duration, line: &[u8], summary: &mut GpuSummary) {
     let job = Job::parse(line);
@@ -138,7 +138,7 @@ fn follow(gpu: &mut Small, now: Duration, summary: &mut GpuSummary) {
         match event {
             Event::Closed(ended) => assert!(gpu.leases().live(now, ended.holder).is_none()),
             Event::Cancelled { .. } => summary.cancelled += 1,
-            Event::Freed(holder) => assert_eq!(gpu.jobs().running(holder), 0),
+            Event::Freed(holder) => assert_eq!(gpu.jobs().used(holder).jobs, 0),
         }
     }
     let memory: u32 = gpu.leases().iter().map(|lease| lease.share.mem_mb).sum();

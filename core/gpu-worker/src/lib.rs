@@ -10,9 +10,10 @@
 //! its tasks say, a line at a time, and appends to its telemetry what the status says of its own
 //! jobs, as it stands there, when it has changed. A line that is refused is told as
 //! `{"job":"jid-9","state":"REFUSED","errno":"EBADF"}` (the job `null` where it cannot be read);
-//! EBADF means that the lease has ended, and there is no other: where `job` is closed it opens it
-//! anew and tries once more. It goes on in any case. Where the device goes it tells of each of its
-//! jobs that it ended so.
+//! EBADF means that the lease has ended, and there is no other: where `job` is closed it looks
+//! whether the device is still the same, opens it anew and tries once more. It goes on in any case.
+//! Where the device goes it tells of each of its jobs that it ended so. What it reads too late is
+//! told as `{"tasks":"LOST"}` and `{"status":"LOST"}`.
 //!
 //! Invariants: a frame is at most [`MSIZE`] bytes, and so is the reply. No request is made while
 //! another waits for its reply. Nothing grows: a task's line is at most [`MAX_TASK`] bytes, and
@@ -129,6 +130,8 @@ pub struct GpuWorker<'t> {
     anew: bool,
     /// Where the tasks go on.
     tasks_at: u64,
+    /// Lines of the status were gone before they were read.
+    status_lost: bool,
     /// A line that is too long is being passed over.
     passing_over: bool,
     /// The line that is to be submitted; none where empty.
@@ -158,6 +161,7 @@ impl<'t> GpuWorker<'t> {
             status_open: false,
             anew: false,
             tasks_at: 0,
+            status_lost: false,
             passing_over: false,
             task: Vec::new(),
             status_at: 0,
@@ -259,16 +263,20 @@ impl<'t> GpuWorker<'t> {
             Step::Walk(Target::Job) | Step::Open(Target::Job) => Step::Walk(Target::Status),
             Step::Walk(Target::Status) | Step::Open(Target::Status) => self.go_on(),
             Step::ReadTasks if errno == EOVERFLOW => Step::Drop(Target::Tasks),
-            // Its lease has ended. It may have another by now.
+            // Its lease has ended. It may have another by now, perhaps of another device: what
+            // became of its jobs comes first.
             Step::Submit if errno == EBADF && !core::mem::replace(&mut self.anew, true) => {
                 self.job_open = false;
-                Step::Drop(Target::Job)
+                self.look()
             }
             Step::Submit => {
                 self.job_open = errno != EBADF;
                 self.refuse_task(errno)
             }
-            Step::ReadStatus if errno == EOVERFLOW => Step::Drop(Target::Status),
+            Step::ReadStatus if errno == EOVERFLOW => {
+                self.status_lost = true;
+                Step::Drop(Target::Status)
+            }
             Step::ReadStatus if errno == EBADF => {
                 (self.job_open, self.status_open) = (false, false);
                 self.told(Then::Gone)
@@ -281,7 +289,7 @@ impl<'t> GpuWorker<'t> {
         match target {
             Target::Tasks if self.ready => {
                 (self.tasks_at, self.passing_over) = (0, false);
-                self.text.lost();
+                self.text.lost("tasks");
                 Step::Tell(Then::Status)
             }
             Target::Tasks => Step::Walk(Target::Telemetry),
@@ -297,6 +305,10 @@ impl<'t> GpuWorker<'t> {
             }
             Target::Status => {
                 (self.status_open, self.status_at) = (true, 0);
+                if core::mem::take(&mut self.status_lost) {
+                    self.text.lost("status");
+                    return Step::Tell(Then::Status);
+                }
                 self.go_on()
             }
         }
@@ -363,7 +375,12 @@ impl<'t> GpuWorker<'t> {
 
     /// The status comes behind the tasks, where it is open.
     fn look(&self) -> Step {
-        if self.status_open { Step::ReadStatus } else { Step::Rest }
+        if self.status_open { Step::ReadStatus } else { self.rest() }
+    }
+
+    /// There is no more to tell: a task that waits for a new lease is tried once more.
+    fn rest(&self) -> Step {
+        if self.task.is_empty() { Step::Rest } else { Step::Drop(Target::Job) }
     }
 
     /// Passes over what is not new of its own jobs, up to a line that is.
@@ -382,7 +399,7 @@ impl<'t> GpuWorker<'t> {
             // No status is so long.
             self.status_at = self.status_at.saturating_add(data.len() as u64);
         }
-        if data.len() >= STATUS_READ { Step::ReadStatus } else { Step::Rest }
+        if data.len() >= STATUS_READ { Step::ReadStatus } else { self.rest() }
     }
 
     /// The telemetry has the line.
@@ -398,7 +415,7 @@ impl<'t> GpuWorker<'t> {
                     self.text.status(&status);
                     Step::Tell(Then::Gone)
                 }
-                None => Step::Rest,
+                None => self.rest(),
             },
         }
     }

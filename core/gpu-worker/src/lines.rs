@@ -124,9 +124,9 @@ impl Text {
         }
     }
 
-    /// Tasks were gone before they were read.
-    pub fn lost(&mut self) {
-        self.set(format_args!("{{\"tasks\":\"LOST\"}}"));
+    /// Lines of the file `of` were gone before they were read.
+    pub fn lost(&mut self, of: &str) {
+        self.set(format_args!("{{\"{of}\":\"LOST\"}}"));
     }
 }
 

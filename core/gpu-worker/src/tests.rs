@@ -325,6 +325,31 @@ fn where_the_device_goes_each_job_ends_and_a_new_one_is_used() {
 }
 
 #[test]
+fn a_task_for_a_device_that_came_back_meanwhile_is_not_taken_for_gone() {
+    let (mut worker, mut server) = started();
+    server.task(&job("old"));
+    let _ = run(&mut worker, &mut server, at(100));
+    // Both files are of the device before.
+    for what in ["write job", "read status"] {
+        server.refuses.insert(what.into(), EBADF);
+    }
+    server.frames.clear();
+    server.task(&job("new"));
+    let mut frame = [0; MSIZE];
+    while !server.frames.contains(&"read status".into()) {
+        let Next::Send(length) = worker.next(at(200), &mut frame) else { panic!("it asks") };
+        worker.reply(&server.answer(&frame[..length]));
+    }
+    server.refuses.clear();
+    server.say(&status("new", "OK", 100));
+    let _ = run(&mut worker, &mut server, at(200));
+    let _ = run(&mut worker, &mut server, at(300));
+    let gone = status("old", "ERR", 0).replace("\"\"", "\"device gone\"");
+    assert_eq!(server.told(), [gone, status("new", "OK", 100)]);
+    assert_eq!(server.jobs, [job("old"), job("new")]);
+}
+
+#[test]
 fn a_lease_that_ends_before_it_has_begun_is_no_end() {
     let mut worker = GpuWorker::new("the ticket", START, PERIOD);
     let mut server = Server::default();
@@ -389,7 +414,8 @@ fn what_was_lost_is_told_and_read_anew() {
     let _ = run(&mut worker, &mut server, at(400));
     server.say(&status("a", "OK", 100));
     let _ = run(&mut worker, &mut server, at(500));
-    assert_eq!(server.told(), [status("a", "QUEUED", 0), status("a", "OK", 100)]);
+    let lost = String::from(r#"{"status":"LOST"}"#);
+    assert_eq!(server.told(), [status("a", "QUEUED", 0), lost, status("a", "OK", 100)]);
 }
 
 #[test]

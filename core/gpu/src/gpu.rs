@@ -13,7 +13,10 @@ use crate::ctl::Ctl;
 use crate::job::Job;
 use crate::lease::{Device, EndReason, Ended, GrantError, Leases, Share};
 use crate::names::JobId;
-use crate::queue::{EnqueueError, Jobs, NotRunning, Outcome, Started, Submitted};
+use crate::queue::{EnqueueError, Entrant, Jobs, NotRunning, Outcome, Started, Submitted};
+
+/// Jobs that every holder can have waiting and running, however many others have.
+pub const KEPT_JOBS: usize = 2;
 
 /// Something that whoever has the device is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,17 +165,34 @@ impl<T, const PLACES: usize, const ROOM: usize> Gpu<T, PLACES, ROOM> {
         if needs_mb > mem_mb.into() {
             return Err(SubmitError::TooBig { needs_mb, mem_mb });
         }
-        let (id, fingerprint) = (job.id.clone(), job.fingerprint());
-        self.jobs.submit(id, holder, fingerprint, payload).map_err(SubmitError::Enqueue)
+        let (job, fingerprint) = (job.id.clone(), job.fingerprint());
+        let most = self.most_of(holder);
+        let Self { leases, jobs, .. } = self;
+        let is_kept = |holder| leases.iter().any(|lease| lease.holder == holder);
+        let entrant = Entrant { job, holder, fingerprint, mem_mb: needs_mb, payload };
+        jobs.submit(entrant, most, is_kept).map_err(SubmitError::Enqueue)
     }
 
-    /// The job that is to run now, if there is one: of the highest priority, then the first. A
-    /// holder runs as many side by side as its lease has streams.
+    /// How many jobs of `holder` may wait and run: what others have is not for it, nor the
+    /// [`KEPT_JOBS`] of each that has fewer, those included that may have a lease yet.
+    fn most_of(&self, holder: WorkerId) -> usize {
+        let others = self.leases.iter().filter(|lease| lease.holder != holder);
+        let (count, taken) = others.fold((0, 0), |(count, taken), other| {
+            (count + 1, taken + self.jobs.active(other.holder).max(KEPT_JOBS))
+        });
+        let to_come = PLACES.saturating_sub(1 + count).saturating_mul(KEPT_JOBS);
+        ROOM.saturating_sub(taken).saturating_sub(to_come)
+    }
+
+    /// The job that is to run now, if there is one: of the highest priority, then the first. What
+    /// a holder runs side by side is no more than the streams and the memory of its lease.
     pub fn start(&mut self, now: Duration) -> Option<Started<T>> {
         let Self { leases, jobs, .. } = self;
-        jobs.start(|holder, running| {
+        jobs.start(|holder, with| {
             let share = leases.live(now, holder)?.share;
-            (running < usize::from(share.streams)).then_some(share.priority)
+            let fits =
+                with.jobs <= usize::from(share.streams) && with.mem_mb <= share.mem_mb.into();
+            fits.then_some(share.priority)
         })
     }
 
@@ -184,11 +204,11 @@ impl<T, const PLACES: usize, const ROOM: usize> Gpu<T, PLACES, ROOM> {
         self.jobs.started(job)
     }
 
-    /// Notes how far a job is, in percent.
+    /// Notes how far a job is, in percent. Whether that is news.
     ///
     /// # Errors
     /// It does not run.
-    pub fn progress(&mut self, job: &JobId, percent: u8) -> Result<(), NotRunning> {
+    pub fn progress(&mut self, job: &JobId, percent: u8) -> Result<bool, NotRunning> {
         self.jobs.progress(job, percent)
     }
 
@@ -227,10 +247,12 @@ impl<T, const PLACES: usize, const ROOM: usize> Gpu<T, PLACES, ROOM> {
         if *lost {
             // Those that were being stopped when the bridge went.
             for (holder, _) in ended() {
-                jobs.abandon(holder);
+                let Some(job) = jobs.abandon_next_of(holder) else { continue };
+                let reason = EndReason::BridgeLost;
+                return Some(Event::Cancelled { job, holder, reason, running: false });
             }
         }
-        let (holder, _) = ended().find(|(holder, _)| jobs.running(*holder) == 0)?;
+        let (holder, _) = ended().find(|(holder, _)| jobs.used(*holder).jobs == 0)?;
         self.leases.free(holder);
         Some(Event::Freed(holder))
     }

@@ -30,14 +30,16 @@ mod refused;
 mod status;
 
 pub use ctl::Ctl;
-pub use gpu::{Event, Gpu, SubmitError};
+pub use gpu::{Event, Gpu, KEPT_JOBS, SubmitError};
 pub use job::Job;
 pub use kernel::{Kernel, Shape};
 pub use lease::{Device, EndReason, Ended, GrantError, Lease, Leases, Resource, Share};
 pub use names::{Backend, FileName, Hash, JobId};
 pub use order::Order;
 pub use publish::{About, Gauge, Publish};
-pub use queue::{Cancelled, EnqueueError, JobState, Jobs, NotRunning, Outcome, Started, Submitted};
+pub use queue::{
+    Cancelled, EnqueueError, Entrant, JobState, Jobs, NotRunning, Outcome, Started, Submitted, Use,
+};
 pub use refused::{Reason, Refused, Where};
 pub use status::{State, Status};
 

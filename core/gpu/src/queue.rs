@@ -44,7 +44,7 @@ pub enum Submitted {
 /// Why a job is not taken. Nothing changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnqueueError {
-    /// As many jobs wait and run as can be.
+    /// As many jobs wait and run as can be, or as may be of this holder.
     Full,
     /// The id is another holder's.
     NotYours,
@@ -92,8 +92,16 @@ pub struct NotRunning;
 #[derive(Debug, Clone)]
 enum Phase<T> {
     Waits(T),
-    Runs { progress: u8, stopping: bool },
-    Ended { progress: u8, outcome: Outcome },
+    /// `said`: something was said of how far it is.
+    Runs {
+        progress: u8,
+        said: bool,
+        stopping: bool,
+    },
+    Ended {
+        progress: u8,
+        outcome: Outcome,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -101,10 +109,16 @@ struct Entry<T> {
     job: JobId,
     holder: WorkerId,
     fingerprint: u64,
+    /// Memory that it needs while it runs, in MiB.
+    mem_mb: u64,
     phase: Phase<T>,
 }
 
 impl<T> Entry<T> {
+    const fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Ended { .. })
+    }
+
     fn state(&self) -> JobState {
         let of = |state, progress, result| JobState { state, progress, result };
         match self.phase {
@@ -114,6 +128,30 @@ impl<T> Entry<T> {
             Phase::Ended { outcome: Outcome::Err, progress } => of(State::Err, progress, None),
         }
     }
+}
+
+/// A job that is put in.
+#[derive(Debug, Clone)]
+pub struct Entrant<T> {
+    /// Which.
+    pub job: JobId,
+    /// Whose.
+    pub holder: WorkerId,
+    /// [`crate::Job::fingerprint`].
+    pub fingerprint: u64,
+    /// Memory that it needs while it runs, in MiB.
+    pub mem_mb: u64,
+    /// What whoever starts it needs of it.
+    pub payload: T,
+}
+
+/// What a holder uses of a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Use {
+    /// Jobs side by side.
+    pub jobs: usize,
+    /// Memory, in MiB.
+    pub mem_mb: u64,
 }
 
 /// The jobs of one device, `ROOM` at most, those that ended and are remembered included. `T` is
@@ -137,17 +175,19 @@ impl<T, const ROOM: usize> Jobs<T, ROOM> {
         Self { entries: Vec::new() }
     }
 
-    /// Puts a job in; `fingerprint` is [`crate::Job::fingerprint`].
+    /// Puts a job in; `most` are the jobs of its holder that may wait and run with it. Where one
+    /// must be forgotten for it, it is the oldest of the holder's own that ended, then of somebody
+    /// of whom nothing `is_kept`, then of anybody.
     ///
     /// # Errors
     /// See [`EnqueueError`].
     pub fn submit(
         &mut self,
-        job: JobId,
-        holder: WorkerId,
-        fingerprint: u64,
-        payload: T,
+        entrant: Entrant<T>,
+        most: usize,
+        is_kept: impl Fn(WorkerId) -> bool,
     ) -> Result<Submitted, EnqueueError> {
+        let Entrant { job, holder, fingerprint, mem_mb, payload } = entrant;
         if let Some(known) = self.entries.iter().find(|entry| entry.job == job) {
             return match known {
                 known if known.holder != holder => Err(EnqueueError::NotYours),
@@ -155,35 +195,48 @@ impl<T, const ROOM: usize> Jobs<T, ROOM> {
                 known => Ok(Submitted::Known(known.state())),
             };
         }
-        if self.entries.is_full() {
-            let ended = |entry: &Entry<T>| matches!(entry.phase, Phase::Ended { .. });
-            let oldest = self.entries.iter().position(ended).ok_or(EnqueueError::Full)?;
-            self.entries.remove(oldest);
+        if self.active(holder) >= most {
+            return Err(EnqueueError::Full);
         }
-        let entry = Entry { job, holder, fingerprint, phase: Phase::Waits(payload) };
+        if self.entries.is_full() {
+            let ended = |of: &dyn Fn(WorkerId) -> bool| {
+                self.entries.iter().position(|entry| !entry.is_active() && of(entry.holder))
+            };
+            let oldest = ended(&|of| of == holder)
+                .or_else(|| ended(&|of| !is_kept(of)))
+                .or_else(|| ended(&|_| true));
+            self.entries.remove(oldest.ok_or(EnqueueError::Full)?);
+        }
+        let phase = Phase::Waits(payload);
+        let entry = Entry { job, holder, fingerprint, mem_mb, phase };
         self.entries.push(entry).map_err(|_| EnqueueError::Full)?;
         Ok(Submitted::New)
     }
 
-    /// Starts the next job: of the holders that may run one, the highest priority, then the first
-    /// that was put in. `rank` is given a holder and how many of its jobs run, and says its
-    /// priority, or `None` where it may not run another.
+    /// Starts the next job: of the holders whose first one may run, that of the highest priority,
+    /// then the one that was put in first. A holder's jobs start in their order: one that needs
+    /// much is not passed by those that need little. `rank` is given a holder and what it would
+    /// use then, those being stopped included, and says its priority, or `None` where that is too
+    /// much.
     pub fn start(
         &mut self,
-        mut rank: impl FnMut(WorkerId, usize) -> Option<u8>,
+        mut rank: impl FnMut(WorkerId, Use) -> Option<u8>,
     ) -> Option<Started<T>> {
         let mut next: Option<(usize, u8)> = None;
         for (place, entry) in self.entries.iter().enumerate() {
-            if !matches!(entry.phase, Phase::Waits(_)) {
+            if !matches!(entry.phase, Phase::Waits(_)) || !self.is_first(place, entry.holder) {
                 continue;
             }
-            let Some(priority) = rank(entry.holder, self.running(entry.holder)) else { continue };
+            let used = self.used(entry.holder);
+            let with =
+                Use { jobs: used.jobs + 1, mem_mb: used.mem_mb.saturating_add(entry.mem_mb) };
+            let Some(priority) = rank(entry.holder, with) else { continue };
             if next.is_none_or(|(_, best)| priority > best) {
                 next = Some((place, priority));
             }
         }
         let entry = self.entries.get_mut(next?.0)?;
-        let runs = Phase::Runs { progress: 0, stopping: false };
+        let runs = Phase::Runs { progress: 0, said: false, stopping: false };
         match core::mem::replace(&mut entry.phase, runs) {
             Phase::Waits(payload) => {
                 Some(Started { job: entry.job.clone(), holder: entry.holder, payload })
@@ -202,7 +255,7 @@ impl<T, const ROOM: usize> Jobs<T, ROOM> {
     /// It did not wait.
     pub fn started(&mut self, job: &JobId) -> Result<T, NotRunning> {
         let entry = self.entries.iter_mut().find(|entry| entry.job == *job).ok_or(NotRunning)?;
-        let runs = Phase::Runs { progress: 0, stopping: false };
+        let runs = Phase::Runs { progress: 0, said: false, stopping: false };
         match core::mem::replace(&mut entry.phase, runs) {
             Phase::Waits(payload) => Ok(payload),
             other => {
@@ -212,15 +265,19 @@ impl<T, const ROOM: usize> Jobs<T, ROOM> {
         }
     }
 
-    /// Notes how far a job is, in percent. It never goes back.
+    /// Notes how far a job is, in percent. It never goes back. Whether it is the first that is
+    /// said of it, or more than before.
     ///
     /// # Errors
     /// It does not run.
-    pub fn progress(&mut self, job: &JobId, percent: u8) -> Result<(), NotRunning> {
+    pub fn progress(&mut self, job: &JobId, percent: u8) -> Result<bool, NotRunning> {
         match self.phase(job) {
-            Some(Phase::Runs { progress, .. }) => {
-                *progress = percent.min(100).max(*progress);
-                Ok(())
+            Some(Phase::Runs { progress, said, .. }) => {
+                let percent = percent.min(100);
+                let is_first = !core::mem::replace(said, true);
+                let is_more = percent > *progress;
+                *progress = percent.max(*progress);
+                Ok(is_first || is_more)
             }
             _ => Err(NotRunning),
         }
@@ -251,21 +308,38 @@ impl<T, const ROOM: usize> Jobs<T, ROOM> {
         self.entries.iter_mut().filter(|entry| entry.holder == holder).find_map(cancel)
     }
 
-    /// Takes every job of `holder` that runs for ended: nobody is left who would say so.
-    pub fn abandon(&mut self, holder: WorkerId) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.holder == holder) {
-            if let Phase::Runs { progress, .. } = entry.phase {
-                entry.phase = Phase::Ended { progress, outcome: Outcome::Err };
-            }
-        }
+    /// Takes the first job of `holder` that runs for ended: nobody is left who would say so.
+    pub fn abandon_next_of(&mut self, holder: WorkerId) -> Option<JobId> {
+        self.entries.iter_mut().filter(|entry| entry.holder == holder).find_map(|entry| {
+            let Phase::Runs { progress, .. } = entry.phase else { return None };
+            entry.phase = Phase::Ended { progress, outcome: Outcome::Err };
+            Some(entry.job.clone())
+        })
     }
 
-    /// How many jobs of `holder` run, those being stopped included.
+    /// Whether no job of `holder` that was put in before this place waits.
+    fn is_first(&self, place: usize, holder: WorkerId) -> bool {
+        let before = self.entries.iter().take(place);
+        !before
+            .into_iter()
+            .any(|entry| entry.holder == holder && matches!(entry.phase, Phase::Waits(_)))
+    }
+
+    /// What the jobs of `holder` that run use, those being stopped included.
     #[must_use]
-    pub fn running(&self, holder: WorkerId) -> usize {
+    pub fn used(&self, holder: WorkerId) -> Use {
         let runs =
             |entry: &&Entry<T>| entry.holder == holder && matches!(entry.phase, Phase::Runs { .. });
-        self.entries.iter().filter(runs).count()
+        self.entries.iter().filter(runs).fold(Use::default(), |used, entry| Use {
+            jobs: used.jobs + 1,
+            mem_mb: used.mem_mb.saturating_add(entry.mem_mb),
+        })
+    }
+
+    /// How many jobs of `holder` wait and run.
+    #[must_use]
+    pub fn active(&self, holder: WorkerId) -> usize {
+        self.entries.iter().filter(|entry| entry.holder == holder && entry.is_active()).count()
     }
 
     /// What is known of a job.

@@ -10,7 +10,7 @@ use gpu::{
 const ONE: WorkerId = WorkerId(1);
 const TWO: WorkerId = WorkerId(2);
 
-type Device4 = Gpu<(), 4, 8>;
+type Device4 = Gpu<(), 4, 12>;
 
 fn gpu() -> Device4 {
     Gpu::new(Device { memory_mb: 100, streams: 4 })
@@ -131,6 +131,7 @@ fn a_lost_bridge_leaves_nothing_behind() {
             Event::Closed(Ended { holder: TWO, reason: lost }),
             cancelled("stops", ONE, EndReason::Released, false),
             cancelled("other", TWO, lost, false),
+            cancelled("runs", ONE, lost, false),
             Event::Freed(ONE),
             Event::Freed(TWO),
         ]
@@ -164,4 +165,49 @@ fn a_job_must_fit_its_lease_and_priorities_are_the_leases() {
     assert!(gpu.started(&id("three")).is_ok() && gpu.started(&id("three")).is_err());
     gpu.progress(&id("three"), 50).expect("it runs");
     assert_eq!(gpu.jobs().state(&id("three")).map(|known| known.progress), Some(50));
+}
+
+#[test]
+fn jobs_side_by_side_share_the_memory_of_their_lease_in_their_order() {
+    let mut gpu = gpu();
+    ctl(&mut gpu, 0, "LEASE worker-1 5 4 100").expect("room");
+    for (job, n) in [("three", 262_144), ("one", 256), ("three-too", 262_144), ("last", 256)] {
+        let line = line(job, n);
+        let job = Job::parse(line.as_bytes()).expect("a job");
+        assert_eq!(gpu.submit(s(0), ONE, &job, ()), Ok(Submitted::New));
+    }
+    for job in ["three", "one"] {
+        assert_eq!(gpu.start(s(0)).expect("a job").job, id(job));
+    }
+    // Four of five MiB are used: the next needs three, and is not passed by the last.
+    assert_eq!(gpu.start(s(0)), None);
+    gpu.finish(&id("one"), Outcome::Err).expect("it ran");
+    assert_eq!(gpu.start(s(0)), None);
+    gpu.finish(&id("three"), Outcome::Err).expect("it ran");
+    for job in ["three-too", "last"] {
+        assert_eq!(gpu.start(s(0)).expect("a job").job, id(job));
+    }
+}
+
+#[test]
+fn a_holder_with_many_jobs_leaves_room_for_those_of_others() {
+    let mut gpu = gpu();
+    let full = Err(SubmitError::Enqueue(EnqueueError::Full));
+    ctl(&mut gpu, 0, "LEASE worker-1 10 1 100").expect("room");
+    let all = |gpu: &mut Device4, who, name: &str| {
+        let taken = |number: &u32| submit(gpu, 0, who, &format!("{name}-{number}")).is_ok();
+        (0..20).take_while(taken).count()
+    };
+    // Of 12, two are kept for each of the three others that may come.
+    assert_eq!(all(&mut gpu, ONE, "one"), 6);
+    assert_eq!(submit(&mut gpu, 0, ONE, "more"), full);
+    for worker in 2..=4 {
+        ctl(&mut gpu, 0, &format!("LEASE worker-{worker} 10 1 100")).expect("room");
+        assert_eq!(all(&mut gpu, WorkerId(worker), &format!("w-{worker}")), 2);
+    }
+    // What ended makes room, for whoever comes first.
+    let started = gpu.start(s(0)).expect("a job").job;
+    gpu.finish(&started, Outcome::Err).expect("it ran");
+    assert_eq!(submit(&mut gpu, 0, TWO, "more"), Ok(Submitted::New));
+    assert_eq!(submit(&mut gpu, 0, ONE, "more-of-one"), full);
 }

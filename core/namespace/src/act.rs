@@ -209,7 +209,8 @@ where
     }
 
     /// What is asked for, the default where nothing is, and that it is not too much. The default
-    /// that the queen set is within a heartbeat worker's limits: others get what they may.
+    /// that the queen set is within a heartbeat worker's limits, and its ticks are heartbeats:
+    /// others get what they may.
     fn budget(
         &self,
         kind: WorkerKind,
@@ -217,7 +218,10 @@ where
         asked: control::Limits,
     ) -> Result<Budget, Denial> {
         let limits = self.limits(kind)?;
-        let default = self.default.map_or(limits.default, |default| default.min(limits.most));
+        let mut default = self.default.map_or(limits.default, |default| default.min(limits.most));
+        if kind == WorkerKind::Gpu {
+            default.ticks = limits.default.ticks;
+        }
         let Budget { ticks: ticks_most, ops: ops_most, ttl_s: ttl_most } = limits.most;
         Ok(Budget {
             ticks: within("ticks", ticks.unwrap_or(default.ticks), 1, ticks_most)?,
@@ -234,7 +238,12 @@ where
         limits: control::Limits,
     ) -> Result<(), Denial> {
         let kind = WorkerKind::Gpu;
-        let budget = self.budget(kind, None, limits)?;
+        let mut budget = self.budget(kind, None, limits)?;
+        if limits.ttl_s.is_none() {
+            // A lease that is longer than workers live by default is meant so.
+            let most = self.limits(kind)?.most.ttl_s;
+            budget.ttl_s = budget.ttl_s.max(lease.ttl_s).min(most);
+        }
         let period_ms = period(self.limits(kind)?, None)?;
         let (name, share) = (lease.gpu_id, lease.into());
         let device = self.admit(name.as_str(), share).map_err(Denial::Lease)?;

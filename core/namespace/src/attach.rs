@@ -19,13 +19,13 @@ use crate::{Namespace, act};
 /// By how much the host's two clocks may disagree, in milliseconds.
 const CLOCKS_MS: u64 = 1000;
 
-/// Lines about refused attaches that may come at once.
+/// Lines that may come at once.
 const BURST: u64 = 32;
 /// How often another may come, once these are used up: so they alone do not fill the log within
 /// minutes.
 const REFILL: Duration = Duration::from_millis(500);
 
-/// How many lines about refused attaches may still be logged: a token bucket.
+/// How many lines that anybody can cause may still be logged: a token bucket.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     left: u64,
@@ -40,7 +40,7 @@ impl Refusals {
     }
 
     /// Whether one more may be logged at `now`, and how many were not since the last that was.
-    fn take(&mut self, now: Duration) -> Option<u64> {
+    pub(crate) fn take(&mut self, now: Duration) -> Option<u64> {
         let more = now.saturating_sub(self.filled).as_nanos() / REFILL.as_nanos();
         if more > 0 {
             self.left = self.left.saturating_add(u64::try_from(more).unwrap_or(BURST)).min(BURST);

@@ -96,6 +96,10 @@ pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line], G = &
     joiners: Joiners<L>,
     turn: Current,
     refusals: Refusals,
+    /// The same of what workers and bridges say of GPUs.
+    gpu_refusals: Refusals,
+    /// How often GPUs may be published and jobs be asked after.
+    gpu_turns: Refusals,
 }
 
 /// Whose turn it is.
@@ -136,6 +140,8 @@ where
             joiners: Joiners::new(lines),
             turn: Current { connection: ConnectionId(0), frame: 0, counts: false },
             refusals: Refusals::new(),
+            gpu_refusals: Refusals::new(),
+            gpu_turns: Refusals::new(),
         }
     }
 

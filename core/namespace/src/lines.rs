@@ -21,7 +21,7 @@ use crate::Namespace;
 use crate::gpus::{DeviceId, GpuName, Gpus, holder, job_line};
 use crate::host::Host;
 use crate::joiner::Line;
-use crate::nodes::{File, Part};
+use crate::nodes::{File, Fixed, Part};
 use crate::sessions::SessionId;
 use crate::workers::{Place, WorkerId};
 
@@ -52,6 +52,10 @@ pub enum Denial {
     Ended,
     /// What is said of the job cannot be.
     State,
+    /// The name is a file's.
+    Reserved,
+    /// It was done too often.
+    TooOften,
 }
 
 impl fmt::Display for Denial {
@@ -69,6 +73,8 @@ impl fmt::Display for Denial {
             Self::NoLease => "worker: has no lease of this device",
             Self::Ended => "the lease has ended: jobs are no longer taken",
             Self::State => "state: the job does not run here, or did not just end so",
+            Self::Reserved => "id: a file has this name: choose another",
+            Self::TooOften => "this was done too often: wait a second",
         })
     }
 }
@@ -84,18 +90,26 @@ impl From<Denial> for Error {
             | Denial::Taken
             | Denial::Gpus
             | Denial::Desks
+            | Denial::TooOften
             | Denial::Grant(GrantError::Held | GrantError::Busy(..) | GrantError::Places)
             | Denial::Submit(SubmitError::Enqueue(Full)) => Self::Busy,
             Denial::Submit(SubmitError::TooBig { .. }) => Self::TooBig,
             Denial::Grant(GrantError::TooBig(..) | GrantError::Nothing)
             | Denial::Submit(SubmitError::Enqueue(Differs))
-            | Denial::State => Self::Invalid,
+            | Denial::State
+            | Denial::Reserved => Self::Invalid,
         }
     }
 }
 
 /// Does what a line says, in a tree.
 type Act<'a, Tree> = &'a mut dyn FnMut(&mut Tree, &[u8]) -> Result<(), Denial>;
+
+/// Whose lines they are, with what the log calls the file.
+enum Whose<'a> {
+    Queen(fmt::Arguments<'a>),
+    Other(fmt::Arguments<'a>),
+}
 
 /// A blank line says nothing.
 fn lines(data: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -123,24 +137,48 @@ where
     /// Parses every line of `data`, then acts on each. `who` is what the log calls the file.
     fn take_lines(
         &mut self,
-        who: &dyn fmt::Display,
+        who: &Whose<'_>,
         data: &[u8],
         check: fn(&[u8]) -> Result<(), Refused>,
         act: Act<'_, Self>,
     ) -> Result<(), Error> {
         for line in lines(data) {
             if let Err(refused) = check(line) {
-                self.log_refusal(&format_args!("{who}: {refused}"), line);
+                self.log_line(who, &refused, line);
                 return Err(Error::Invalid);
             }
         }
         for line in lines(data) {
             if let Err(denial) = act(self, line) {
-                self.log_refusal(&format_args!("{who}: {denial}"), line);
+                self.log_line(who, &denial, line);
                 return Err(denial.into());
             }
         }
         Ok(())
+    }
+
+    /// Whoever is no queen must not be able to push everything else out of the log, and what
+    /// others may not read where it was written does not stand there either.
+    fn log_line(&mut self, who: &Whose<'_>, why: &dyn fmt::Display, line: &[u8]) {
+        let who = match who {
+            Whose::Queen(who) => return self.log_refusal(&format_args!("{who}: {why}"), line),
+            Whose::Other(who) => who,
+        };
+        let Some(passed_over) = self.gpu_refusals.take(self.host.now()) else { return };
+        if passed_over > 0 {
+            self.log(format_args!("refused: {passed_over} more lines of GPUs"));
+        }
+        let job = Job::parse(line).map(|job| job.id);
+        let job = job.or_else(|_| Status::parse(line).map(|status| status.job));
+        match job {
+            Ok(job) => self.log(format_args!("refused: {who}: {why}: job={job}")),
+            Err(_) => self.log(format_args!("refused: {who}: {why}")),
+        }
+    }
+
+    /// Whether what anybody could do again and again may be done once more.
+    fn take_turn(&mut self) -> Result<(), Denial> {
+        self.gpu_turns.take(self.host.now()).map(|_| ()).ok_or(Denial::TooOften)
     }
 
     fn gpu_name(&self, device: DeviceId) -> GpuName {
@@ -151,7 +189,8 @@ where
     /// Takes a write to `/gpu/publish`.
     pub(crate) fn publish(&mut self, id: SessionId, data: &[u8]) -> Result<(), Error> {
         let check = |line: &[u8]| Publish::parse(line).map(|_| ());
-        self.take_lines(&"publish", data, check, &mut |tree, line| {
+        let who = Whose::Other(format_args!("publish"));
+        self.take_lines(&who, data, check, &mut |tree, line| {
             match Publish::parse(line) {
                 Ok(Publish::Device(about)) => tree.publish_device(id, about),
                 Ok(Publish::Gauge { id: name, gauge }) => {
@@ -179,10 +218,14 @@ where
     }
 
     fn publish_device(&mut self, id: SessionId, about: About) -> Result<(), Denial> {
-        let gpus: &mut Gpus = self.gpus.borrow_mut();
-        if gpus.named(about.id().as_bytes()).is_some() {
+        if Fixed::Gpus.child(about.id().as_bytes()).is_some() {
+            return Err(Denial::Reserved);
+        }
+        if self.gpus.borrow().named(about.id().as_bytes()).is_some() {
             return Err(Denial::Taken);
         }
+        self.take_turn()?;
+        let gpus: &mut Gpus = self.gpus.borrow_mut();
         let device = gpus.add(id, about.clone()).ok_or(Denial::Gpus)?;
         self.changed(File::Gpu(device), Some(0));
         let About { device: gpu::Device { memory_mb, streams }, backend, .. } = about;
@@ -215,7 +258,8 @@ where
     pub(crate) fn gpu_control(&mut self, device: DeviceId, data: &[u8]) -> Result<(), Error> {
         let name = self.gpu_name(device);
         let check = |line: &[u8]| Ctl::parse(line).map(|_| ());
-        self.take_lines(&format_args!("gpu={name}"), data, check, &mut |tree, line| {
+        let who = Whose::Queen(format_args!("gpu={name}"));
+        self.take_lines(&who, data, check, &mut |tree, line| {
             // It was parsed before.
             let Ok(ctl) = Ctl::parse(line) else { return Ok(()) };
             // Whose time is over makes room first.
@@ -301,11 +345,17 @@ where
         data: &[u8],
     ) -> Result<(), Error> {
         let name = self.gpu_name(device);
-        let who = format_args!("gpu={name} {worker}");
+        let who = Whose::Other(format_args!("gpu={name} {worker}"));
+        let holds =
+            |tree: &Self| tree.gpus.borrow().lease(worker, device, tree.host.now()) == Some(lease);
+        // Closed is closed, whatever is written.
+        if !holds(self) {
+            self.log_line(&who, &Denial::Ended, data);
+            return Err(Denial::Ended.into());
+        }
         let check = |line: &[u8]| Job::parse(line).map(|_| ());
         self.take_lines(&who, data, check, &mut |tree, line| {
-            let now = tree.host.now();
-            if tree.gpus.borrow().lease(worker, device, now) != Some(lease) {
+            if !holds(tree) {
                 return Err(Denial::Ended);
             }
             // It was parsed before.
@@ -328,7 +378,11 @@ where
         let backend = published.about().backend;
         let (known, detail) = match submitted.map_err(Denial::Submit)? {
             Submitted::New => (JobState { state: State::Queued, progress: 0, result: None }, ""),
-            Submitted::Known(known) => (known, "known already"),
+            Submitted::Known(known) => {
+                // What others have not read yet of their jobs is not pushed out by this.
+                self.take_turn()?;
+                (known, "known already")
+            }
         };
         let JobState { state, progress, result } = known;
         let job = job.id.clone();
@@ -342,20 +396,25 @@ where
     pub(crate) fn report(&mut self, device: DeviceId, data: &[u8]) -> Result<(), Error> {
         let name = self.gpu_name(device);
         let check = |line: &[u8]| status(line).map(|_| ());
-        self.take_lines(&format_args!("gpu={name} bridge"), data, check, &mut |tree, line| {
+        let who = Whose::Other(format_args!("gpu={name} bridge"));
+        self.take_lines(&who, data, check, &mut |tree, line| {
             // It was parsed before.
             let Ok(said) = status(line) else { return Ok(()) };
             let published = tree.gpus.borrow_mut().get_mut(device).ok_or(Denial::Gone)?;
             let gpu = published.gpu_mut();
-            let noted = match (said.state, said.result) {
-                (State::Ok, Some(result)) => gpu.finish(&said.job, Outcome::Ok(result)),
-                (State::Err, _) => gpu.finish(&said.job, Outcome::Err),
+            let news = match (said.state, said.result) {
+                (State::Ok, Some(result)) => {
+                    gpu.finish(&said.job, Outcome::Ok(result)).map(|()| true)
+                }
+                (State::Err, _) => gpu.finish(&said.job, Outcome::Err).map(|()| true),
                 (State::Running, _) => gpu.progress(&said.job, said.progress),
                 _ => Err(NotRunning),
             };
-            noted.map_err(|_| Denial::State)?;
-            tree.say(device, &said);
-            tree.settle(device);
+            // How far a job is is said when that is more than before.
+            if news.map_err(|_| Denial::State)? {
+                tree.say(device, &said);
+                tree.settle(device);
+            }
             Ok(())
         })
     }

@@ -373,6 +373,10 @@ where
             (File::Tasks(worker), _) => {
                 let tasks = self.gpus.borrow_mut().tasks_mut(worker).ok_or(Error::Closed)?;
                 tasks.append(data)?;
+                // A write holds whole lines: what comes next is another one.
+                if data.last().is_some_and(|last| *last != b'\n') {
+                    tasks.append(b"\n")?;
+                }
                 let length = tasks.len();
                 self.changed(node.file, Some(length));
             }

@@ -87,6 +87,8 @@ fn no_qid_is_ever_used_again() {
         assert!(seen.insert(world.stat_of(queen, fixed.into()).expect("a stat").qid.path));
     }
     for _ in 0..50 {
+        // No faster than that.
+        world.pass(1);
         let bridge = world.bridge("GPU-0");
         for name in ["", "/ctl", "/info", "/status"] {
             let stat = world.stat(queen, &std::format!("/gpu/GPU-0{name}"));

@@ -147,8 +147,9 @@ fn what_is_no_job_or_too_much_is_refused_and_nothing_of_the_write_happens() {
     }
     assert_eq!(world.cat(queen, STATUS).as_deref(), Ok(""));
     assert_eq!(world.orders(bridge, "GPU-0"), [""; 0]);
-    // The queue is bounded, and a full one changes nothing.
-    for number in 0..MAX_JOBS {
+    // The queue is bounded, for one holder by what is kept for others, and a full one changes
+    // nothing.
+    for number in 0..MAX_JOBS - gpu::KEPT_JOBS * (MAX_LEASES - 1) {
         world.line(worker, JOB, &job(&format!("j{number}"))).expect("room");
     }
     let before = world.cat(queen, STATUS);
@@ -267,6 +268,7 @@ fn events_tell_what_changes() {
         format!("/gpu/GPU-0/status {status}"),
         format!("/gpu/GPU-0/job {order}"),
         format!("/gpu/GPU-0/job {}", order + "{\"cancel\":\"a\"}\n".len()),
+        format!("/gpu/GPU-0/status {}", status + 79),
         "/gpu/GPU-0 gone".into(),
     ];
     let lines: vec::Vec<_> = text.lines().filter(|line| !line.starts_with("/log")).collect();

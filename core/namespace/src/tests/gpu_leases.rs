@@ -8,7 +8,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::super::*;
-use super::gpu_world::{MEMORY_MB, STREAMS, job, said, spawn_line};
+use super::gpu_world::{MEMORY_MB, STREAMS, job, said, sized_job, spawn_line};
 use super::world::{User, WRITE, World};
 
 const JOB: &str = "/gpu/GPU-0/job";
@@ -209,7 +209,7 @@ enum Step {
     Lease { worker: usize, mem_mb: u32, streams: u16 },
     Release(usize),
     Kill(usize),
-    Submit(usize),
+    Submit { worker: usize, mem_mb: u32 },
     Finish(usize),
     Pass(u64),
 }
@@ -223,7 +223,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(worker, mem_mb, streams)| Step::Lease { worker, mem_mb, streams }),
         1 => any().prop_map(Step::Release),
         1 => any().prop_map(Step::Kill),
-        5 => any().prop_map(Step::Submit),
+        5 => (any(), 1_u32..2000)
+            .prop_map(|(worker, mem_mb)| Step::Submit { worker, mem_mb }),
         4 => any().prop_map(Step::Finish),
         2 => (0_u64..8).prop_map(Step::Pass),
     ]
@@ -235,10 +236,11 @@ struct Model {
     /// Memory and streams of each lease until it is free.
     held: BTreeMap<u32, (u32, u16)>,
     live: Vec<u32>,
-    /// Jobs at the bridge, with their holders.
-    running: Vec<(String, u32)>,
+    /// Jobs at the bridge, with their holders and what they need.
+    running: Vec<(String, u32, u32)>,
+    /// What each job needs, by its number.
+    needs: Vec<u32>,
     read: usize,
-    jobs: usize,
 }
 
 impl Model {
@@ -263,7 +265,7 @@ impl Model {
                 ["freed", "share", "of", worker, ..] => {
                     let holder: u32 = number(worker);
                     assert!(!self.live.contains(&holder), "freed while it is live");
-                    assert!(!self.running.iter().any(|(_, who)| *who == holder), "{line}");
+                    assert!(!self.running.iter().any(|(_, who, _)| *who == holder), "{line}");
                     assert!(self.held.remove(&holder).is_some(), "freed twice");
                 }
                 _ => {}
@@ -311,27 +313,31 @@ fn play(steps: &[Step]) {
             }
             Step::Release(worker) => {
                 let Some(index) = choose(worker, workers.len()) else { continue };
+                let number = workers[index].0.number;
+                let was_live = model.live.contains(&number);
                 let done = world.line(queen, CTL, &format!("RELEASE {}", workers[index].0));
-                let now = world.tree.host_mut().now;
-                // It may have expired, with nobody told yet.
-                assert!(done.is_err() || now > Duration::ZERO);
+                // It may have expired, with nobody told yet: then the log says so now.
+                model.read_log(&world.log());
+                assert!(done.is_err() || was_live, "no lease was released");
+                assert!(!model.live.contains(&number), "{done:?} and the lease lives");
             }
             Step::Kill(worker) => {
                 let Some(index) = choose(worker, workers.len()) else { continue };
                 let (id, _) = workers.remove(index);
                 world.command(queen, &format!(r#"{{"kill":"{id}"}}"#)).expect("killed");
             }
-            Step::Submit(worker) => {
+            Step::Submit { worker, mem_mb } => {
                 let Some(index) = choose(worker, workers.len()) else { continue };
-                model.jobs += 1;
-                let taken = world.line(workers[index].1, JOB, &job(&format!("j{}", model.jobs)));
+                let line = sized_job(&format!("j{}", model.needs.len()), mem_mb);
+                model.needs.push(mem_mb);
+                let taken = world.line(workers[index].1, JOB, &line);
                 model.read_log(&world.log());
                 let live = model.live.contains(&workers[index].0.number);
                 assert!(live || taken == Err(Error::Closed), "{taken:?} without a lease");
             }
             Step::Finish(job) => {
                 let Some(index) = choose(job, model.running.len()) else { continue };
-                let (name, _) = model.running.remove(index);
+                let (name, ..) = model.running.remove(index);
                 world.line(bridge, STATUS, &said(&name, "ERR")).expect("it runs");
             }
             Step::Pass(seconds) => {
@@ -356,15 +362,19 @@ fn follow(world: &mut World, model: &mut Model, bridge: User) {
             let state = published.gpu().jobs().state(&job.id);
             state.is_some_and(|state| state.state == gpu::State::Running)
         });
-        if at_bridge && !model.running.iter().any(|(other, _)| *other == name) {
-            model.running.push((name, holder.0));
+        if at_bridge && !model.running.iter().any(|(other, ..)| *other == name) {
+            let number = name.strip_prefix('j').and_then(|number| number.parse::<usize>().ok());
+            let needs = model.needs[number.expect("a job")];
+            model.running.push((name, holder.0, needs));
         }
     }
-    for (holder, (_, streams)) in &model.held {
-        let running = model.running.iter().filter(|(_, who)| who == holder).count();
-        assert!(running <= usize::from(*streams), "more jobs than streams");
+    for (holder, (mem_mb, streams)) in &model.held {
+        let running = || model.running.iter().filter(|(_, who, _)| who == holder);
+        assert!(running().count() <= usize::from(*streams), "more jobs than streams");
+        let used: u32 = running().map(|(.., needs)| needs).sum();
+        assert!(used <= *mem_mb, "{used} MiB of {mem_mb}");
     }
-    for (_, holder) in &model.running {
+    for (_, holder, _) in &model.running {
         assert!(model.held.contains_key(holder), "a job without a share");
     }
     let held: Vec<_> = world

@@ -34,6 +34,14 @@ pub fn job(id: &str) -> String {
     )
 }
 
+/// A job that needs so many MiB.
+pub fn sized_job(id: &str, mem_mb: u32) -> String {
+    // Three vectors of f32.
+    let n = (u64::from(mem_mb) << 20) / 12;
+    let grid = n.div_ceil(256);
+    job(id).replace(r#""n":256,"grid":[1]"#, &format!(r#""n":{n},"grid":[{grid}]"#))
+}
+
 /// What a bridge says of a job.
 pub fn said(job: &str, state: &str) -> String {
     let (progress, result) = match state {

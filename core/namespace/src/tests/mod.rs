@@ -6,6 +6,7 @@ mod commands;
 mod documents;
 mod files;
 mod gpu_bridge;
+mod gpu_hostile;
 mod gpu_jobs;
 mod gpu_leases;
 mod gpu_world;

@@ -234,6 +234,8 @@ fn gpu_denials() -> Vec<(String, &'static str)> {
         Gpu::Submit(SubmitError::Enqueue(EnqueueError::NotYours)),
         Gpu::Submit(SubmitError::Enqueue(EnqueueError::Differs)),
         Gpu::State,
+        Gpu::TooOften,
+        Gpu::Reserved,
         Gpu::Taken,
         Gpu::Gpus,
         Gpu::NotYours,

@@ -157,7 +157,9 @@ impl<'a> Lane<'a> {
             let line: Vec<u8> = rest.drain(..=end).collect();
             let line = line.strip_suffix(b"\n").unwrap_or(&line);
             match Order::parse(line) {
-                Ok(Order::Run { priority, job, .. }) => self.jobs.add(&job, priority),
+                Ok(Order::Run { priority, mem_mb, job, .. }) => {
+                    self.jobs.add(&job, priority, mem_mb);
+                }
                 Ok(Order::Cancel(job)) => self.jobs.cancel(&job, "the hive ended its lease"),
                 // What it is about cannot be told, so neither can the hive.
                 Err(refused) => {

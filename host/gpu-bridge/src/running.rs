@@ -35,6 +35,8 @@ struct Running {
 struct Waiting {
     id: JobId,
     priority: u8,
+    /// Memory of its lease, in MiB.
+    lease_mb: u32,
     /// Canonical.
     line: String,
 }
@@ -44,8 +46,6 @@ struct Waiting {
 pub(crate) struct Jobs {
     shop: Shop,
     device: String,
-    /// Memory of the device, in MiB. What a lease has the hive has checked.
-    mem_mb: u32,
     /// Most that run side by side.
     streams: usize,
     running: Vec<Running>,
@@ -57,7 +57,6 @@ impl Jobs {
         Self {
             shop,
             device: device.id.clone(),
-            mem_mb: device.memory_mb,
             streams: device.streams.into(),
             running: Vec::new(),
             waiting: Vec::new(),
@@ -68,10 +67,12 @@ impl Jobs {
         self.running.iter().any(|job| job.id == *id) || self.waiting.iter().any(|job| job.id == *id)
     }
 
-    /// Takes a job. One that it has already is the same.
-    pub fn add(&mut self, job: &Job<'_>, priority: u8) {
+    /// Takes a job of a lease with this priority and memory in MiB. One that it has already is the
+    /// same.
+    pub fn add(&mut self, job: &Job<'_>, priority: u8, lease_mb: u32) {
         if !self.has(&job.id) {
-            self.waiting.push(Waiting { id: job.id.clone(), priority, line: job.to_string() });
+            let (id, line) = (job.id.clone(), job.to_string());
+            self.waiting.push(Waiting { id, priority, lease_mb, line });
         }
         self.start();
     }
@@ -88,17 +89,24 @@ impl Jobs {
     }
 
     fn run(&mut self, waiting: Waiting) {
-        let Waiting { id, line, .. } = waiting;
+        let Waiting { id, lease_mb, line, .. } = waiting;
         let (cancel, shop) = (Cancel::new(), self.shop.clone());
-        let (device, mem_mb, stop) = (self.device.clone(), self.mem_mb, cancel.clone());
+        let (device, stop, job) = (self.device.clone(), cancel.clone(), id.clone());
         let bytes = Job::parse(line.as_bytes()).map_or(0, |job| job.kernel.bytes());
-        let thread = thread::spawn(move || run(&shop, &device, mem_mb, &line, &stop));
+        let thread = thread::spawn(move || {
+            let mut last = Last { shop: &shop, job, said: false };
+            run(&mut last, &device, lease_mb, &line, &stop);
+        });
         let mem_mb = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
         self.running.push(Running { id, mem_mb, cancel, thread });
     }
 
-    /// Stops a job. One that it does not have has ended.
+    /// Stops a job. One that it does not have has ended: the hive passes over what is said of it
+    /// then, or has not heard yet that it is nowhere.
     pub fn cancel(&mut self, id: &JobId, why: &str) {
+        if !self.has(id) {
+            self.shop.mailbox.put(Letter::Status(failed(&self.shop, id.clone(), why)));
+        }
         if let Some(job) = self.running.iter().find(|job| job.id == *id) {
             job.cancel.cancel(why);
         }
@@ -150,8 +158,27 @@ fn failed(shop: &Shop, job: JobId, detail: &str) -> String {
     Status { job, state: State::Err, progress: 0, backend, detail, result: None }.to_string()
 }
 
+/// Says the last of a job, whatever becomes of its thread: else its share would never be free.
+struct Last<'a> {
+    shop: &'a Shop,
+    job: JobId,
+    /// How it ended was said.
+    said: bool,
+}
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        if !self.said {
+            let line = failed(self.shop, self.job.clone(), "the bridge failed badly");
+            self.shop.mailbox.put(Letter::Status(line));
+        }
+        self.shop.mailbox.put(Letter::Ended(self.job.clone()));
+    }
+}
+
 /// Runs the job that is `line` to its end, and tells all that it says.
-fn run(shop: &Shop, device: &str, mem_mb: u32, line: &str, cancel: &Cancel) {
+fn run(last: &mut Last<'_>, device: &str, mem_mb: u32, line: &str, cancel: &Cancel) {
+    let shop = last.shop;
     // It was parsed before, and is canonical.
     let Ok(job) = Job::parse(line.as_bytes()) else { return };
     let bundle = place(&shop.bundles, job.bytes_hash);
@@ -161,5 +188,5 @@ fn run(shop: &Shop, device: &str, mem_mb: u32, line: &str, cancel: &Cancel) {
     if !report.state.is_final() {
         tell(failed(shop, job.id.clone(), "job: runs on another device already"));
     }
-    shop.mailbox.put(Letter::Ended(job.id));
+    last.said = true;
 }

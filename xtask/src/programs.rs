@@ -1,5 +1,6 @@
 //! Programs of this workspace that run on the host.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,7 +17,8 @@ pub fn fuzz(iterations: u64, seed: u64) -> Result<()> {
     run("cohesix-fuzz", "cohesix-fuzz", &arguments)
 }
 
-/// Serves a simulated hive until it is told to stop.
+/// Serves a simulated hive until it is told to stop: this process becomes the server, so that what
+/// ends the one ends the other.
 pub fn simulate(socket: Option<&Path>, listen: Option<&str>, secret: Option<&Path>) -> Result<()> {
     let out = std::path::absolute(workspace::out())?;
     workspace::create_dir(&out)?;
@@ -32,7 +34,9 @@ pub fn simulate(socket: Option<&Path>, listen: Option<&str>, secret: Option<&Pat
         let secret = std::path::absolute(secret)?;
         arguments.extend(["--secret".to_owned(), secret.display().to_string()]);
     }
-    run("cohesix-hive-sim", "hive-sim", &arguments)
+    let server = build("cohesix-hive-sim", "hive-sim", Profile::Release)?;
+    let error = Command::new(&server).args(&arguments).exec();
+    Err(error).with_context(|| format!("cannot start {}", server.display()))
 }
 
 /// Measures 9P servers next to each other; what is printed ends with a line of JSON.

@@ -7,7 +7,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -299,10 +300,14 @@ impl Opened {
         })?;
         self.wait(index, watch)?;
         let failed = |what: String| RunError::Failed(format!("the result cannot be read: {what}"));
-        match mapped.try_recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(error.to_string())),
-            Err(error) => return Err(failed(error.to_string())),
+        loop {
+            // A job beside this one may have found it done, and be about to say so.
+            match mapped.recv_timeout(LOOK) {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => return Err(failed(error.to_string())),
+                Err(RecvTimeoutError::Timeout) => watch.check()?,
+                Err(error) => return Err(failed(error.to_string())),
+            }
         }
         let range = there.back.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
         Ok(range.to_vec())

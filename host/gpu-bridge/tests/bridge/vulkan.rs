@@ -1,9 +1,10 @@
 //! Compute shaders on a real driver stack: Mesa's lavapipe where no GPU is.
 
 use std::fs;
+use std::thread;
 
-use gpu::Kernel;
-use gpu_bridge::{Backend as _, Cancel, Shaders};
+use gpu::{Kernel, Shape};
+use gpu_bridge::{Backend as _, Cancel, Shaders, measure};
 
 use crate::work::{Bundle, MATMUL, VADD, skipped};
 
@@ -48,6 +49,23 @@ fn shaders_compute() {
             bundle.run(&executor, &line).assert_ok(&bundle);
         }
     }
+}
+
+#[test]
+fn kernels_side_by_side_all_come_to_their_end() {
+    let Some(shaders) = shaders() else { return };
+    let kernel = Kernel::Vadd { n: 1000 };
+    let shape = Shape::of(kernel, [256, 1, 1]).expect("a shape");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let shaders = &shaders;
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    measure(shaders, "GPU-0", kernel, shape).expect("it computes");
+                }
+            });
+        }
+    });
 }
 
 #[test]

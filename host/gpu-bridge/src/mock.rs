@@ -9,6 +9,10 @@ use crate::pace::{Parts, Speed};
 use gpu_bundle::Watch;
 use gpu_bundle::values;
 
+/// Rows of a product that are summed up side by side, and how many columns of them.
+const ROWS: usize = 4;
+const COLUMNS: usize = 512;
+
 /// A mock with devices `GPU-0` and on, all alike.
 #[derive(Debug)]
 pub struct Mock {
@@ -73,8 +77,9 @@ impl Backend for Mock {
                 }
                 Kernel::Matmul { m, n, k } => {
                     let (n, k) = (n as usize, k as usize);
-                    for row in range(first, blocks, y, m) {
-                        output.extend(product_row(&a[row * k..(row + 1) * k], &b, n));
+                    let rows = range(first, blocks, y, m);
+                    for rows in a[rows.start * k..rows.end * k].chunks(ROWS * k) {
+                        output.extend(product(rows, &b, k, n));
                     }
                 }
             }
@@ -93,11 +98,20 @@ fn range(first: u32, blocks: u32, side: u32, all: u32) -> std::ops::Range<usize>
     start as usize..end as usize
 }
 
-/// A row of the product, in f32, each value in the order of k.
-fn product_row(a: &[f32], b: &[f32], n: usize) -> impl Iterator<Item = u8> {
-    let mut sums = vec![0.0_f32; n];
-    for (factor, row) in a.iter().zip(b.chunks(n)) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+/// Some rows of the product, in f32, each value in the order of k. A piece of a row of b is used for
+/// all of them while it is near.
+fn product(a: &[f32], b: &[f32], k: usize, n: usize) -> impl Iterator<Item = u8> {
+    let mut out = vec![0.0_f32; a.len() / k * n];
+    for start in (0..n).step_by(COLUMNS) {
+        let end = n.min(start + COLUMNS);
+        for (index, row) in b.chunks(n).enumerate() {
+            let row = &row[start..end];
+            for (a, out) in a.chunks(k).zip(out.chunks_mut(n)) {
+                let factor = a[index];
+                let sums = out[start..end].iter_mut();
+                sums.zip(row).for_each(|(sum, value)| *sum += factor * value);
+            }
+        }
     }
-    sums.into_iter().flat_map(f32::to_le_bytes)
+    out.into_iter().flat_map(f32::to_le_bytes)
 }

@@ -1,16 +1,16 @@
 //! One job, from its bundle to its last status.
 
 use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use gpu::{Hash, Job, JobId, Kernel, State, Status};
 use gpu_bundle::{self as bundle, MAX_SOURCE, Size};
 
-use crate::backend::{Backend, DeviceInfo, Work};
+use crate::aside::{Aside, Task};
+use crate::backend::{Backend, DeviceInfo};
 use crate::record::Records;
 use gpu_bundle::{Cancel, Watch};
 use gpu_bundle::{Checked, check, values};
@@ -75,17 +75,16 @@ impl Report {
 
 /// Runs jobs on a backend, and remembers how they ended. Jobs side by side are one thread each.
 ///
-/// Dropping it closes the devices, which waits for what they still have of jobs that were stopped:
-/// forever, where a kernel has no end. A program that ends does better to forget it.
+/// What a device still has of a job that was stopped keeps the backend open when it is dropped.
 pub struct Executor {
-    backend: Box<dyn Backend>,
+    aside: Aside,
     records: Records,
     running: Mutex<HashSet<String>>,
 }
 
 impl std::fmt::Debug for Executor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Executor").field("backend", &self.backend.kind()).finish_non_exhaustive()
+        f.debug_struct("Executor").field("backend", &self.kind()).finish_non_exhaustive()
     }
 }
 
@@ -96,19 +95,19 @@ impl Executor {
     /// The folder cannot be used, or another bridge uses it.
     pub fn new(backend: Box<dyn Backend>, results: &Path) -> Result<Self> {
         let records = Records::open(results)?;
-        Ok(Self { backend, records, running: Mutex::default() })
+        Ok(Self { aside: Aside::new(backend.into()), records, running: Mutex::default() })
     }
 
     /// What computes.
     #[must_use]
     pub fn kind(&self) -> gpu::Backend {
-        self.backend.kind()
+        self.aside.backend().kind()
     }
 
     /// Its devices, as they are now.
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceInfo> {
-        self.backend.devices()
+        self.aside.backend().devices()
     }
 
     /// Runs a job to its end, and tells `tell` each status as it comes, the last one included: on
@@ -120,12 +119,8 @@ impl Executor {
         cancel: &Cancel,
         tell: &mut dyn FnMut(&Status<'_>),
     ) -> Report {
-        let id = order.job.id.as_str();
-        let first = self.running.lock().expect("no thread panics in it").insert(id.to_owned());
-        let report = if first {
-            let report = self.run_once(order, cancel, tell);
-            self.running.lock().expect("no thread panics in it").remove(id);
-            report
+        let report = if let Some(_running) = Running::start(&self.running, order.job.id.as_str()) {
+            self.run_once(order, cancel, tell)
         } else {
             let known = "is running already";
             Report { state: State::Running, known: true, ..self.report(order, known.to_owned()) }
@@ -142,7 +137,7 @@ impl Executor {
     ) -> Report {
         match self.records.find(order.job) {
             Ok(None) => {}
-            Ok(Some(line)) => return known(order.job, &line, self.backend.kind()),
+            Ok(Some(line)) => return known(order.job, &line, self.kind()),
             // It is not noted: what was said of the id once stays true.
             Err(error) => return self.report(order, format!("{error:#}")),
         }
@@ -153,7 +148,10 @@ impl Executor {
         };
         match self.records.note(order.job, &report.status()) {
             Ok(()) => report,
-            Err(error) => Report { progress: told, ..self.report(order, format!("{error:#}")) },
+            Err(error) => {
+                self.records.forget(order.job);
+                Report { progress: told, ..self.report(order, format!("{error:#}")) }
+            }
         }
     }
 
@@ -163,7 +161,7 @@ impl Executor {
             job: order.job.id.clone(),
             state: State::Err,
             progress: 0,
-            backend: self.backend.kind(),
+            backend: self.kind(),
             detail,
             result: None,
             known: false,
@@ -180,26 +178,21 @@ impl Executor {
     ) -> Result<Report> {
         let job = order.job;
         let device = self.fitting_device(order)?;
-        let (inputs, source) = self.inputs(order)?;
-        let inputs = [&*inputs[0], &*inputs[1]];
-        let kind = self.backend.kind();
+        let timeout = Duration::from_millis(job.timeout_ms.into());
+        let task = Arc::new(self.task(order, cancel, timeout)?);
+        let kind = self.kind();
         let mut running = |progress| {
             *told = progress;
             let (job, state, backend) = (job.id.clone(), State::Running, Some(kind));
             tell(&Status { job, state, progress, backend, detail: &device.name, result: None });
         };
         running(0);
-        let timeout = Duration::from_millis(job.timeout_ms.into());
-        let mut watch = Watch::new(cancel, timeout, &mut running);
-        let work =
-            Work { kernel: job.kernel, shape: job.shape, source: &source, inputs, whole: false };
         let start = Instant::now();
-        watch.check()?;
-        let run = AssertUnwindSafe(|| self.backend.run(order.device, &work, &mut watch));
-        let output =
-            catch_unwind(run).map_err(|_| anyhow!("{kind}: the driver failed badly"))??;
+        let mut ignored = |_| {};
+        let watch = Watch::new(cancel, timeout, &mut ignored);
+        let output = self.aside.run(order.device, &task, &watch, &mut running)?;
         let ran = start.elapsed();
-        let checked = check(job.kernel, inputs, &output, cancel);
+        let checked = check(job.kernel, task.inputs(), &output, cancel);
         let times = Times { ran, checked: start.elapsed().saturating_sub(ran) };
         let checked = checked.map_err(|wrong| anyhow!("{wrong}"))?;
         let result = self.records.keep(job, &output)?;
@@ -236,25 +229,30 @@ impl Executor {
         Ok(device)
     }
 
-    /// The inputs and the kernel's source, checked.
-    fn inputs(&self, order: &Order<'_>) -> Result<([Vec<u8>; 2], String)> {
+    /// What is to be computed, checked; that may take as long as the job itself may.
+    fn task(&self, order: &Order<'_>, cancel: &Cancel, timeout: Duration) -> Result<Task> {
         let job = order.job;
         let names = job.inputs.map(|name| name.as_str());
         let lengths = job.kernel.inputs().map(|values| values.saturating_mul(4));
         if names[0] == names[1] {
             ensure!(lengths[0] == lengths[1], "inputs: one file cannot have two lengths");
         }
-        let source = self.backend.source(job.kernel);
+        let source = self.aside.backend().source(job.kernel);
+        if let Some(source) = source.as_deref() {
+            ensure!(!names.contains(&source), "inputs: {source} is the kernel's source");
+        }
         let mut keep =
             vec![(names[0], Size::Exactly(lengths[0])), (names[1], Size::Exactly(lengths[1]))];
         keep.extend(source.iter().map(|name| (name.as_str(), Size::AtMost(MAX_SOURCE))));
-        let mut files = bundle::open(order.bundle, job.bytes_hash, &keep)?;
+        let mut ignored = |_| {};
+        let watch = Watch::new(cancel, timeout, &mut ignored);
+        let mut files = bundle::open(order.bundle, job.bytes_hash, &keep, &|| watch.check())?;
         let text = match &source {
             Some(name) => files.remove(name).unwrap_or_default(),
             None => Vec::new(),
         };
         let text = String::from_utf8(text).ok().filter(|text| !text.contains('\0'));
-        let text = text.context("kernel: its source is no text")?;
+        let source = text.context("kernel: its source is no text")?;
         let b = files.get(names[1]).cloned().unwrap_or_default();
         let a = files.remove(names[0]).unwrap_or_default();
         for (name, bytes) in names.into_iter().zip([&a, &b]) {
@@ -262,7 +260,27 @@ impl Executor {
                 bail!("inputs: value {index} of {name} is not finite");
             }
         }
-        Ok(([a, b], text))
+        Ok(Task { kernel: job.kernel, shape: job.shape, source, inputs: [a, b] })
+    }
+}
+
+/// That a job runs, until it is dropped.
+struct Running<'a> {
+    all: &'a Mutex<HashSet<String>>,
+    id: &'a str,
+}
+
+impl<'a> Running<'a> {
+    /// `None` where it runs already.
+    fn start(all: &'a Mutex<HashSet<String>>, id: &'a str) -> Option<Self> {
+        let is_new = all.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        is_new.then(|| Self { all, id })
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(self.id);
     }
 }
 

@@ -158,7 +158,10 @@ impl<'a> Lane<'a> {
             let line = line.strip_suffix(b"\n").unwrap_or(&line);
             match Order::parse(line) {
                 Ok(Order::Run { priority, mem_mb, job, .. }) => {
-                    self.jobs.add(&job, priority, mem_mb);
+                    ensure!(
+                        self.jobs.add(&job, priority, mem_mb),
+                        "orders do not end: it is no hive"
+                    );
                 }
                 Ok(Order::Cancel(job)) => self.jobs.cancel(&job, "the hive ended its lease"),
                 // What it is about cannot be told, so neither can the hive.

@@ -11,6 +11,7 @@
 //! Deliberately absent: leases and the queue (`core/gpu`), minting tickets.
 #![forbid(unsafe_code)]
 
+mod aside;
 mod backend;
 mod choose;
 mod describe;

@@ -1,10 +1,11 @@
 //! `gpu-bridge`: the bridge to the host's GPUs, as a program.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::thread;
+use std::process::{self, ExitCode};
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -122,7 +123,7 @@ struct Stage {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How long the job may run
-    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
     timeout_ms: u32,
     #[command(subcommand)]
     kernel: Sizes,
@@ -195,6 +196,25 @@ fn main() -> ExitCode {
     })
 }
 
+/// Prints a line. Whoever read them may have gone, which is no reason to stop.
+fn print(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Does `end` at the first signal, and ends at once at the second.
+fn heed(mut signals: Signals, end: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut signals = signals.forever();
+        if signals.next().is_none() {
+            return;
+        }
+        end();
+        if let Some(signal) = signals.next() {
+            process::exit(128 + signal);
+        }
+    })
+}
+
 fn open(devices: &Devices) -> Result<Box<dyn gpu_bridge::Backend>> {
     let Devices { backend, mock, memory_mb, streams } = *devices;
     let choice = match backend {
@@ -209,7 +229,7 @@ fn open(devices: &Devices) -> Result<Box<dyn gpu_bridge::Backend>> {
 
 fn list(devices: &Devices) -> Result<ExitCode> {
     for device in open(devices)?.devices() {
-        println!("{}", device.to_json());
+        print(device.to_json());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -229,24 +249,18 @@ fn run_job(devices: &Devices, arguments: &RunJob) -> Result<ExitCode> {
     let executor = Executor::new(open(devices)?, &arguments.results)?;
     let device = pick(executor.devices(), arguments.device.as_deref())?;
     let cancel = Cancel::new();
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
+    let signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
     let (handle, signalled) = (signals.handle(), cancel.clone());
-    let waits = thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            signalled.cancel("the bridge was told to end");
-        }
-    });
+    let waits = heed(signals, move || signalled.cancel("the bridge was told to end"));
     let order = Order {
         device: &device.id,
         mem_mb: arguments.mem_mb.unwrap_or(device.memory_mb),
         job: &job,
         bundle: &arguments.bundle,
     };
-    let report = executor.run(&order, &cancel, &mut |status| println!("{status}"));
+    let report = executor.run(&order, &cancel, &mut |status| print(status));
     handle.close();
     waits.join().map_err(|_| anyhow!("the thread that waits for signals failed"))?;
-    // To close a device waits for what it still has of a job that was stopped; the end does not.
-    std::mem::forget(executor);
     Ok(if report.state == State::Ok { ExitCode::SUCCESS } else { ExitCode::from(NOT_OK) })
 }
 
@@ -274,7 +288,7 @@ fn measure_kernel(devices: &Devices, arguments: &Measure) -> Result<ExitCode> {
             "gop_s": speed / 1e9,
             "error": checked.worst,
         });
-        println!("{line}");
+        print(line);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -288,19 +302,12 @@ fn serve_hive(devices: &Devices, arguments: Serve) -> Result<ExitCode> {
     };
     let results = results.unwrap_or_else(|| bundles.join(".results"));
     // Before anything is published, so that an early signal leaves nothing behind.
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
+    let signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
     let executor = Executor::new(open(devices)?, &results)?;
     let serving = Serving::new(&executor)?;
     let (handle, stop) = (signals.handle(), serving.clone());
-    let waits = thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            stop.stop();
-        }
-    });
-    let say = Box::new(|line: &str| {
-        // Whoever read it may have gone, which is no reason to stop.
-        let _ = writeln!(io::stdout(), "{line}");
-    });
+    let waits = heed(signals, move || stop.stop());
+    let say = Box::new(|line: &str| print(line));
     let served = serve(executor, &Options { hive, ticket_file, bundles, say }, &serving);
     handle.close();
     waits.join().map_err(|_| anyhow!("the thread that waits for signals failed"))?;
@@ -321,6 +328,6 @@ fn make_bundle(arguments: &Stage) -> Result<ExitCode> {
         timeout_ms: arguments.timeout_ms,
     };
     job.bytes_hash = stage(&arguments.folder, kernel, arguments.seed)?;
-    println!("{job}");
+    print(job);
     Ok(ExitCode::SUCCESS)
 }

@@ -26,7 +26,7 @@ impl Records {
     pub fn open(folder: &Path) -> Result<Self> {
         let shown = folder.display();
         fs::create_dir_all(folder).with_context(|| format!("cannot make {shown}"))?;
-        let lock = File::create(folder.join("lock"))
+        let lock = File::create(folder.join(".lock"))
             .with_context(|| format!("cannot write in {shown}"))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
@@ -67,7 +67,9 @@ impl Records {
         }
         fs::create_dir(&unfinished).context("results: cannot be written")?;
         write(&unfinished.join(job.output.as_str()), output)?;
+        sync(&unfinished)?;
         fs::rename(&unfinished, &folder).context("results: cannot be written")?;
+        sync(&self.folder)?;
         Ok(hash_of(output))
     }
 
@@ -78,10 +80,26 @@ impl Records {
             fs::remove_file(&unfinished).context("results: cannot be written")?;
         }
         write(&unfinished, format!("{job}\n{status}\n").as_bytes())?;
-        fs::rename(&unfinished, self.done(job)).context("results: cannot be written")
+        fs::rename(&unfinished, self.done(job)).context("results: cannot be written")?;
+        sync(&self.folder)
+    }
+
+    /// Removes what there is of a job that could not be noted: the disk may be full.
+    pub fn forget(&self, job: &Job<'_>) {
+        for name in [job.id.to_string(), format!("{}.new", job.id)] {
+            // Most of it is not there.
+            let _ = fs::remove_dir_all(self.folder.join(name));
+        }
+        let _ = fs::remove_file(self.folder.join(format!("{}.note", job.id)));
     }
 
     fn done(&self, job: &Job<'_>) -> PathBuf {
         self.folder.join(format!("{}.done", job.id))
     }
+}
+
+/// Has a folder's names on the disk.
+fn sync(folder: &Path) -> Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.context("results: cannot be written")
 }

@@ -12,6 +12,9 @@ use crate::executor::{Executor, Order};
 use crate::mailbox::{Letter, Mailbox};
 use gpu_bundle::Cancel;
 
+/// Most jobs that wait: a hive hands out no more than a device has streams, and remembers fewer.
+const MOST: usize = 1024;
+
 /// What jobs need of their bridge.
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
@@ -68,13 +71,17 @@ impl Jobs {
     }
 
     /// Takes a job of a lease with this priority and memory in MiB. One that it has already is the
-    /// same.
-    pub fn add(&mut self, job: &Job<'_>, priority: u8, lease_mb: u32) {
+    /// same. `false`: there are more than a hive hands out.
+    pub fn add(&mut self, job: &Job<'_>, priority: u8, lease_mb: u32) -> bool {
+        if self.waiting.len() >= MOST {
+            return false;
+        }
         if !self.has(&job.id) {
             let (id, line) = (job.id.clone(), job.to_string());
             self.waiting.push(Waiting { id, priority, lease_mb, line });
         }
         self.start();
+        true
     }
 
     /// Starts what there is a stream for: the highest priority, of those the first.

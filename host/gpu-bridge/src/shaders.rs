@@ -1,14 +1,13 @@
 //! Compute shaders in WGSL, on Vulkan or Metal.
 //!
-//! A kernel is cut into parts (`pace`), each a submission of its own. While a part runs, whether to
-//! stop is looked at every [`LOOK`]; a part that was given to the device cannot be called back, and
-//! what it uses is freed when it ends.
+//! A kernel is cut into parts (`pace`), each a submission of its own. Between two parts is looked
+//! whether to stop; a part that was given to the device cannot be called back, so it is waited for,
+//! by a thread that can be left behind (`aside`).
 
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -20,8 +19,10 @@ use crate::backend::{Backend, DeviceInfo, Limits, RunError, Work};
 use crate::pace::{Parts, Speed};
 use gpu_bundle::Watch;
 
-/// How often is looked whether to stop, while a part runs.
-const LOOK: Duration = Duration::from_millis(20);
+/// How long another thread may take to tell of what it has found done.
+const MAPPED: Duration = Duration::from_secs(60);
+/// Bytes of a result that are read at once: what it takes on the device besides.
+const PIECE: u64 = 4 << 20;
 /// Most workgroups in one direction: WebGPU's, which every adapter has.
 const GROUPS: u32 = 65535;
 
@@ -65,9 +66,10 @@ impl Shaders {
         let instance = wgpu::Instance::new(descriptor);
         let adapters = now(instance.enumerate_adapters(wgpu::Backends::all())).unwrap_or_default();
         let mut devices = Vec::new();
-        for adapter in adapters {
-            let id = format!("GPU-{}", devices.len());
-            devices.extend(open(&adapter, id, memory_mb, streams));
+        for (number, adapter) in adapters.iter().enumerate() {
+            // The same however many of those before can be used.
+            let id = format!("GPU-{number}");
+            devices.extend(open(adapter, id, memory_mb, streams));
         }
         ensure!(
             !devices.is_empty(),
@@ -170,12 +172,12 @@ impl Opened {
             let start = Instant::now();
             let index =
                 self.guarded(|| self.submit(&there, work.kernel, work.shape, first, blocks))?;
-            self.wait(index, watch)?;
+            self.wait(index)?;
             parts.took(blocks, start.elapsed());
             let (done, all) = parts.progress();
             watch.at(done, all)?;
         }
-        self.read_back(&there, watch)
+        self.read_back(&there)
     }
 
     /// What `work` gives, or the first error that wgpu has to say of it.
@@ -233,7 +235,7 @@ impl Opened {
         let [a, b] = work.inputs.map(input);
         let size = work.kernel.output().saturating_mul(4);
         let output = buffer(size, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
-        let back = buffer(size, BufferUsages::MAP_READ | BufferUsages::COPY_DST);
+        let back = buffer(size.min(PIECE), BufferUsages::MAP_READ | BufferUsages::COPY_DST);
         let part = buffer(16, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
         let buffers = [&a, &b, &output, &part];
         let entries: Vec<_> = (0..)
@@ -276,41 +278,56 @@ impl Opened {
         self.queue.submit([encoder.finish()])
     }
 
-    fn wait(&self, index: wgpu::SubmissionIndex, watch: &Watch<'_>) -> Result<(), RunError> {
+    /// Waits until the device has done what was submitted: before, it is not free.
+    fn wait(&self, index: wgpu::SubmissionIndex) -> Result<(), RunError> {
         loop {
-            let wait =
-                PollType::Wait { submission_index: Some(index.clone()), timeout: Some(LOOK) };
+            let wait = PollType::Wait { submission_index: Some(index.clone()), timeout: None };
             match self.device.poll(wait) {
                 Ok(_) => return Ok(()),
-                Err(PollError::Timeout) => watch.check()?,
+                // What waits for ever has a limit somewhere.
+                Err(PollError::Timeout) => {}
                 Err(error) => return Err(RunError::Failed(one_line(&error.to_string()))),
             }
         }
     }
 
-    fn read_back(&self, there: &OnDevice, watch: &Watch<'_>) -> Result<Vec<u8>, RunError> {
+    fn read_back(&self, there: &OnDevice) -> Result<Vec<u8>, RunError> {
+        let size = there.output.size();
+        let mut bytes = Vec::new();
+        while let offset = bytes.len() as u64
+            && offset < size
+        {
+            self.read_piece(there, offset, there.back.size().min(size - offset), &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    fn read_piece(
+        &self,
+        there: &OnDevice,
+        offset: u64,
+        length: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), RunError> {
+        let OnDevice { output, back, .. } = there;
         let (send, mapped) = mpsc::channel();
         let index = self.guarded(|| {
             let mut encoder = self.device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(&there.output, 0, &there.back, 0, there.back.size());
+            encoder.copy_buffer_to_buffer(output, offset, back, 0, length);
             let index = self.queue.submit([encoder.finish()]);
-            // Whoever waited for it may have been stopped.
-            there.back.map_async(wgpu::MapMode::Read, .., move |result| drop(send.send(result)));
+            back.map_async(wgpu::MapMode::Read, ..length, move |result| drop(send.send(result)));
             index
         })?;
-        self.wait(index, watch)?;
+        self.wait(index)?;
         let failed = |what: String| RunError::Failed(format!("the result cannot be read: {what}"));
-        loop {
-            // A job beside this one may have found it done, and be about to say so.
-            match mapped.recv_timeout(LOOK) {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) => return Err(failed(error.to_string())),
-                Err(RecvTimeoutError::Timeout) => watch.check()?,
-                Err(error) => return Err(failed(error.to_string())),
-            }
-        }
-        let range = there.back.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
-        Ok(range.to_vec())
+        // A job beside this one may have found it done, and be about to say so.
+        let mapped = mapped.recv_timeout(MAPPED).map_err(|error| failed(error.to_string()))?;
+        mapped.map_err(|error| failed(error.to_string()))?;
+        let range = back.get_mapped_range(..length).map_err(|error| failed(error.to_string()))?;
+        bytes.extend_from_slice(&range);
+        drop(range);
+        back.unmap();
+        Ok(())
     }
 }
 

@@ -20,10 +20,14 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use gpu::{FileName, Hash, Kernel};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 pub use reference::{Checked, Wrong, check, values};
@@ -34,7 +38,11 @@ pub const LIST: &str = "SHA256SUMS";
 /// Most bytes of the list.
 const MAX_LIST: u64 = 16 << 10;
 /// Most bytes of a kernel's source.
-pub const MAX_SOURCE: u64 = 256 << 10;
+pub const MAX_SOURCE: u64 = 64 << 10;
+/// Most bytes of all files of a bundle: more than the largest inputs.
+const MAX_BUNDLE: u64 = 4 << 30;
+/// Bytes of a file that are read between two looks at whether to stop.
+const PIECE: usize = 1 << 20;
 
 /// The SHA-256 of these bytes.
 pub fn hash_of(bytes: &[u8]) -> Hash {
@@ -56,19 +64,20 @@ pub fn place(bundles: &Path, listed: Hash) -> PathBuf {
 pub fn stage_in(bundles: &Path, kernel: Kernel, seed: u64) -> Result<Hash> {
     let shown = bundles.display();
     fs::create_dir_all(bundles).with_context(|| format!("cannot make {shown}"))?;
-    let fresh = bundles.join(format!(".stage-{}-{seed:016x}", std::process::id()));
+    // What was killed in mid-staging is in nobody's way, also where each process has the same number.
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let fresh = bundles.join(format!(".stage-{}-{nanos:x}", std::process::id()));
     let hash = stage(&fresh, kernel, seed)?;
     let place = place(bundles, hash);
-    if place.exists() {
+    let renamed = if place.exists() { Ok(()) } else { fs::rename(&fresh, &place) };
+    if fresh.exists() {
         fs::remove_dir_all(&fresh).with_context(|| format!("cannot clean up in {shown}"))?;
-        return Ok(hash);
     }
-    fs::rename(&fresh, &place).with_context(|| {
-        // What made it fail is the error to show.
-        let _ = fs::remove_dir_all(&fresh);
-        format!("cannot make {}", place.display())
-    })?;
-    Ok(hash)
+    match renamed {
+        // Somebody else was faster.
+        Err(_) if place.exists() => Ok(hash),
+        done => done.map(|()| hash).with_context(|| format!("cannot make {}", place.display())),
+    }
 }
 
 /// A file that is to be kept, and how long it is.
@@ -81,29 +90,34 @@ pub enum Size {
 }
 
 /// Checks every file of the bundle in `folder` against its list, and the list against `listed`.
-/// Returns the files in `keep`; one that the list does not have is an error.
+/// Returns the files in `keep`; one that the list does not have is an error. `go_on` is asked often.
 ///
 /// # Errors
-/// The first thing that is wrong; the text begins with the field of the job that it concerns.
+/// The first thing that is wrong; the text begins with the field of the job that it concerns. What
+/// `go_on` says, as it is.
 pub fn open(
     folder: &Path,
     listed: Hash,
     keep: &[(&str, Size)],
+    go_on: &dyn Fn() -> Result<(), Stopped>,
 ) -> Result<HashMap<String, Vec<u8>>> {
-    let list = read(folder, LIST, Size::AtMost(MAX_LIST)).context("bytes_hash")?;
-    let found = hash_of(&list);
+    let mut reading = Reading { folder, left: MAX_BUNDLE, go_on };
+    let list = reading.file(LIST, Size::AtMost(MAX_LIST), true);
+    let (found, list) = list.map_err(about("bytes_hash"))?;
     ensure!(found == listed, "bytes_hash: the bundle's {LIST} has another: {}", found.hex());
     let list = entries(&list).context("bytes_hash")?;
     let mut kept = HashMap::new();
     for (name, wanted) in &list {
         let found = match keep.iter().find(|(kept, _)| kept == name) {
             Some((_, size)) => {
-                let bytes = read(folder, name, *size).context("inputs")?;
-                let found = hash_of(&bytes);
+                let (found, bytes) = reading.file(name, *size, true).map_err(about("inputs"))?;
                 kept.insert(name.clone(), bytes);
                 found
             }
-            None => hash_file(&folder.join(name)).with_context(|| format!("bundle: {name}"))?,
+            None => {
+                let read = reading.file(name, Size::AtMost(MAX_BUNDLE), false);
+                read.map_err(about("bundle"))?.0
+            }
         };
         ensure!(
             found == *wanted,
@@ -136,42 +150,65 @@ fn entries(list: &[u8]) -> Result<Vec<(String, Hash)>> {
     Ok(entries)
 }
 
+/// Says what an error is about; what was told to stop says so itself.
+fn about(what: &'static str) -> impl Fn(Error) -> Error {
+    move |error| if error.is::<Stopped>() { error } else { error.context(what) }
+}
+
+/// A bundle that is read.
+struct Reading<'a> {
+    folder: &'a Path,
+    /// Bytes that it may still have.
+    left: u64,
+    go_on: &'a dyn Fn() -> Result<(), Stopped>,
+}
+
+impl Reading<'_> {
+    /// Reads a file: its hash, and its bytes where they are to be kept.
+    fn file(&mut self, name: &str, size: Size, keep: bool) -> Result<(Hash, Vec<u8>)> {
+        let mut file = open_file(&self.folder.join(name)).with_context(|| name.to_owned())?;
+        let length = file.metadata().with_context(|| format!("{name} cannot be read"))?.len();
+        match size {
+            Size::Exactly(wanted) if length != wanted => {
+                bail!("{name} has {length} bytes instead of {wanted}")
+            }
+            Size::AtMost(most) if length > most => bail!("{name} is longer than {most} bytes"),
+            _ => {}
+        }
+        let left = self.left.checked_sub(length);
+        self.left = left.with_context(|| format!("{name}: all files have more than 4 GiB"))?;
+        let (mut hasher, mut bytes, mut read) = (Sha256::new(), Vec::new(), 0);
+        let mut piece = vec![0; PIECE];
+        loop {
+            (self.go_on)()?;
+            let count = file.read(&mut piece).with_context(|| format!("{name} cannot be read"))?;
+            let piece = &piece[..count];
+            read += count as u64;
+            hasher.update(piece);
+            if keep {
+                bytes.extend_from_slice(piece);
+            }
+            ensure!(read <= length && (count > 0 || read == length), "{name} is being changed");
+            if count == 0 {
+                return Ok((Hash(hasher.finalize().into()), bytes));
+            }
+        }
+    }
+}
+
 /// A file that is there itself: nothing that waits, and nothing elsewhere.
 fn open_file(path: &Path) -> Result<File> {
-    let there = fs::symlink_metadata(path).context("cannot be read")?;
-    ensure!(there.is_file(), "is no plain file");
-    File::open(path).context("cannot be read")
-}
-
-fn read(folder: &Path, name: &str, size: Size) -> Result<Vec<u8>> {
-    let file = open_file(&folder.join(name)).with_context(|| name.to_owned())?;
-    let most = match size {
-        Size::Exactly(bytes) | Size::AtMost(bytes) => bytes,
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = File::options();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = match options.open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            bail!("is no plain file")
+        }
+        file => file.context("cannot be read")?,
     };
-    let mut bytes = Vec::new();
-    let behind = most.saturating_add(1);
-    file.take(behind).read_to_end(&mut bytes).with_context(|| format!("{name} cannot be read"))?;
-    let length = bytes.len() as u64;
-    match size {
-        Size::Exactly(wanted) if length != wanted => {
-            let got = fs::metadata(folder.join(name)).map_or(length, |there| there.len());
-            bail!("{name} has {got} bytes instead of {wanted}")
-        }
-        Size::AtMost(most) if length > most => bail!("{name} is longer than {most} bytes"),
-        _ => Ok(bytes),
-    }
-}
-
-fn hash_file(path: &Path) -> Result<Hash> {
-    let mut file = open_file(path)?;
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut piece).context("cannot be read")? {
-            0 => return Ok(Hash(hasher.finalize().into())),
-            length => hasher.update(&piece[..length]),
-        }
-    }
+    ensure!(file.metadata().context("cannot be read")?.is_file(), "is no plain file");
+    Ok(file)
 }
 
 /// The kernels' sources that are built in, as they stand in a bundle.

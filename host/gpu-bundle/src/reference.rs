@@ -51,7 +51,7 @@ pub enum Wrong {
         /// How far it may be off.
         allowed: f64,
     },
-    /// It has not as many values as it must have.
+    /// It, or an input, has not as many values as it must have.
     Length {
         /// Bytes of it.
         got: usize,
@@ -82,7 +82,7 @@ pub fn values(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
-/// Compares `output` with what `kernel` makes of `inputs`, which are as long as it takes.
+/// Compares `output` with what `kernel` makes of `inputs`.
 ///
 /// # Errors
 /// It is wrong, or was stopped by `cancel`.
@@ -92,9 +92,13 @@ pub fn check(
     output: &[u8],
     cancel: &Cancel,
 ) -> Result<Checked, Wrong> {
-    let wanted = kernel.output().saturating_mul(4);
-    if u64::try_from(output.len()) != Ok(wanted) {
-        return Err(Wrong::Length { got: output.len(), wanted });
+    let [a, b] = kernel.inputs();
+    let sizes = [(output, kernel.output()), (inputs[0], a), (inputs[1], b)];
+    for (bytes, values) in sizes {
+        let (got, wanted) = (bytes.len(), values.saturating_mul(4));
+        if u64::try_from(got) != Ok(wanted) {
+            return Err(Wrong::Length { got, wanted });
+        }
     }
     match kernel {
         Kernel::Vadd { .. } => vadd(inputs, output, cancel),

@@ -104,6 +104,24 @@ impl<'a> Watch<'a> {
         if done >= all && self.cancel.reason().is_none() { Ok(()) } else { self.check() }
     }
 
+    /// What cancels it.
+    #[must_use]
+    pub const fn cancelled_by(&self) -> &Cancel {
+        self.cancel
+    }
+
+    /// How much of its time is left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed())
+    }
+
+    /// How long it may run.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// How far it said that it is, in percent.
     #[must_use]
     pub const fn told(&self) -> u8 {

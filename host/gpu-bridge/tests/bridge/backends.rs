@@ -1,7 +1,7 @@
 //! Backends that fail in a way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use gpu::Kernel;
 use gpu_bridge::{Backend, DeviceInfo, Mock, RunError, Watch, Work};
@@ -82,5 +82,29 @@ impl Backend for Endless {
             watch.at(part.min(50), 100)?;
         }
         Err(RunError::Failed("it came to its end".into()))
+    }
+}
+
+/// Heeds nobody until it is let go; then it computes.
+pub struct Stuck(pub Arc<AtomicBool>);
+
+impl Backend for Stuck {
+    fn kind(&self) -> gpu::Backend {
+        gpu::Backend::Mock
+    }
+
+    fn devices(&self) -> Vec<DeviceInfo> {
+        Mock::new(1, 1024, 4).devices()
+    }
+
+    fn source(&self, _: Kernel) -> Option<String> {
+        None
+    }
+
+    fn run(&self, id: &str, work: &Work<'_>, watch: &mut Watch<'_>) -> Result<Vec<u8>, RunError> {
+        while !self.0.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        Mock::new(1, 1024, 4).run(id, work, watch)
     }
 }

@@ -132,8 +132,13 @@ impl Hive {
 
     /// The program, told where this hive is.
     pub fn program(&self, ticket: &str) -> Command {
+        self.program_with(ticket, "mock")
+    }
+
+    /// The same with this backend.
+    pub fn program_with(&self, ticket: &str, backend: &str) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_gpu-bridge"));
-        program.args(["--mock", "serve", "--socket"]).arg(self.socket());
+        program.args(["--backend", backend, "serve", "--socket"]).arg(self.socket());
         program.arg("--ticket-file").arg(self.folder.join(ticket));
         program.arg("--bundles").arg(self.bundles());
         program.stdin(Stdio::null()).stdout(Stdio::piped());

@@ -34,6 +34,10 @@ const LEASE: [(&str, &str, &str); 3] = [
 /// Where the bridge has its bundles, where nothing is said.
 const BUNDLES: &str = "bundles";
 
+/// Sides of matrices that are square: their product is within what a job may multiply.
+const SQUARE: (u64, u64) = (1, 4096);
+const _: () = assert!(SQUARE.1.pow(3) <= ::gpu::limits::MATMUL_WORK);
+
 /// A command of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gpu {
@@ -141,12 +145,12 @@ fn lease(given: &Given<'_>, gpu: &str) -> Result<control::Order> {
 }
 
 fn run(given: &Given<'_>, kernel: &str) -> Result<Run> {
-    use ::gpu::limits::{MATMUL_SIDE, TIMEOUT_MS, VADD_N};
+    use ::gpu::limits::{TIMEOUT_MS, VADD_N};
     let wrong = |what: &str| wrong(given.builtin, what);
     let kernel = match kernel {
         "vadd" => Kernel::Vadd { n: given.number("--n", VADD_N, 0)? },
         "matmul" => {
-            let n = given.number("--n", MATMUL_SIDE, 0)?;
+            let n = given.number("--n", SQUARE, 0)?;
             Kernel::Matmul { m: n, n, k: n }
         }
         _ => return Err(wrong("must be vadd or matmul")),
@@ -307,6 +311,7 @@ mod tests {
             ("run vadd --worker worker-1", "--n is missing"),
             ("run vadd --n 0 --worker worker-1 --bundles b", "--n: must be a whole number from 1"),
             ("run vadd --n 5 --n 6", "--n stands twice"),
+            ("run matmul --n 4097", "--n: must be a whole number from 1 to 4096"),
             ("run vsub --n 5 --worker worker-1 --bundles b", "must be vadd or matmul"),
             ("run vadd --n 5 --worker 1 --bundles b", "must be a worker"),
             ("run vadd --n", "--n takes a value"),

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::control::WorkerId;
 use ::gpu::{FileName, Hash, Job, JobId, Kernel, Shape, State, Status};
@@ -31,6 +31,9 @@ const RESULTS: &str = ".results";
 const SEED: u64 = 1;
 /// Threads of a block of `vadd`, and of one of `matmul` in both directions.
 const BLOCKS: (u32, u32) = (256, 16);
+
+/// How long a worker may take to submit a job.
+const SUBMITTED: Duration = Duration::from_secs(30);
 
 /// A job, as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,19 +72,26 @@ pub(crate) fn run(hive: &mut Hive, run: &Run, output: &mut Output) -> Result<()>
             Failure::refused_here("no GPU worker lives: start one with a lease by `gpu lease GPU`")
         })?,
     };
+    let tasks = format!("/worker/{worker}/tasks");
+    // Before inputs are made for nobody.
+    hive.with_file(&tasks, |_, _| Ok::<_, Failure>(())).map_err(|failure| failure.at(&tasks))?;
     let folder = run.bundles.display().to_string();
     let cannot = |error: anyhow::Error| Failure::usage(format!("{error:#}")).at(&folder);
     let hash = stage_in(&run.bundles, run.kernel, SEED).map_err(cannot)?;
     let (id, line) = line(run, hash)?;
     let mut followed = Followed { id, worker, told: None };
-    let tasks = format!("/worker/{worker}/tasks");
     let end = Events::with(hive, |hive, events| {
         files::append_whole(hive, &tasks, format!("{line}\n").as_bytes())?;
+        let until = Instant::now() + SUBMITTED;
         loop {
             if let Some(end) = look(hive, &mut followed, output)? {
                 return Ok(end);
             }
-            events.next(hive)?;
+            if followed.told.is_some() {
+                events.next(hive)?;
+            } else {
+                followed.wait(hive, events, until)?;
+            }
         }
     })?;
     match end {
@@ -164,6 +174,25 @@ fn text(hive: &mut Hive, path: &str) -> Result<Option<String>> {
 }
 
 impl Followed {
+    /// Waits for news of a job that nothing was said of yet.
+    fn wait(&self, hive: &mut Hive, events: &mut Events, until: Instant) -> Result<()> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let (id, worker, seconds) = (&self.id, self.worker, SUBMITTED.as_secs());
+            return Err(Failure::refused_here(format!(
+                "{worker} has not submitted {id} in {seconds} s: was it given more lines than it \
+                 could read (LOST in its telemetry)? Run it again"
+            )));
+        }
+        hive.stream_mut().set_patience(Some(left));
+        let news = events.next(hive);
+        hive.stream_mut().set_patience(None);
+        match news {
+            Err(failure) if failure.is_interruption() && Instant::now() >= until => Ok(()),
+            news => news.map(drop),
+        }
+    }
+
     /// Tells a status that is new.
     fn take(
         &mut self,

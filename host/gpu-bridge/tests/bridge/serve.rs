@@ -266,21 +266,21 @@ fn a_kernel_without_an_end_holds_up_neither_jobs_nor_leases_nor_the_bridge() {
     let mut hive = Hive::new();
     let bridge = Bridge::start(hive.program_with("bridge.ticket", "wgpu"));
     hive.until("/gpu/GPU-0/info", |info| info.contains("\"backend\":\"wgpu\""));
-    let mut bundle = Bundle::of(Kernel::Vadd { n: 4_194_304 });
+    let mut bundle = Bundle::of(Kernel::Vadd { n: 2_097_152 });
     let source = fs::read_to_string(bundle.path().join("vadd.wgsl")).expect("a source");
     let endless = "var j = 0u; loop { j = j * 7u + 3u; if a[(i + j) % part.n] > 5.0 { break; } } \
                    out[i] = f32(j)";
     let source = source.replace("out[i] = a[i] + b[i]", endless);
     assert!(source.contains(endless));
     bundle.put("vadd.wgsl", source.as_bytes());
-    let line = bundle.line("endless", 300);
+    let line = bundle.line("endless", 2000);
     let hash = Job::parse(line.as_bytes()).expect("a job").bytes_hash;
-    let next = job(&hive, "next", VADD).replace("600000", "500");
+    let next = job(&hive, "next", VADD).replace("600000", "2000");
     fs::rename(bundle.path(), gpu_bundle::place(&hive.bundles(), hash)).expect("moved");
     let worker = hive.spawn(600);
     give(&mut hive, &worker, &line);
     let last = hive.last_status(&worker, "endless");
-    assert!(last.contains("timeout_ms: not done after 300 ms"), "{last}");
+    assert!(last.contains("timeout_ms: not done after 2000 ms"), "{last}");
     give(&mut hive, &worker, &next);
     let last = hive.last_status(&worker, "next");
     assert!(last.contains("\"ERR\"") && last.contains("start the bridge anew"), "{last}");

@@ -98,7 +98,7 @@ fn nobody_gets_in_without_a_ticket(hive: &Hive) {
 fn an_observer_sees_no_control(hive: &Hive) {
     let (server, ticket) = (hive.socket.to_string_lossy(), hive.ticket(Role::Observer));
     let root = at(&server, &ticket, "diodls", &["/"]);
-    assert_eq!(root.output().split_whitespace().collect::<Vec<_>>(), ["proc", "log"]);
+    assert_eq!(root.output().split_whitespace().collect::<Vec<_>>(), ["proc", "log", "gpu"]);
     hive.has_boot(at(&server, &ticket, "diodcat", &["proc/boot"]).output());
     at(&server, &ticket, "diodcat", &["queen/last"])
         .refused(1, "diodcat: open queen/last: Permission denied");

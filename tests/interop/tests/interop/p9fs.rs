@@ -77,9 +77,10 @@ fn nobody_gets_in_without_a_ticket(hive: &Hive) {
 /// Its ticket comes in the place of the user's name.
 fn an_observer_only_reads(hive: &Hive) {
     let ticket = hive.ticket(Role::Observer);
-    for (version, root, words) in
-        [("9P2000", "/log/ /proc/", "permission denied"), ("9P2000.L", "log/ proc/", "EACCES")]
-    {
+    for (version, root, words) in [
+        ("9P2000", "/gpu/ /log/ /proc/", "permission denied"),
+        ("9P2000.L", "gpu/ log/ proc/", "EACCES"),
+    ] {
         let done = session_as(hive, version, ("username", &ticket), "observe");
         assert_eq!(done.output(), format!("{root}\nboot: True\ncontrol: {words}\n"));
         let done = session_as(hive, version, ("username", &ticket), "refuse-open");

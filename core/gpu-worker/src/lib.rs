@@ -1,9 +1,7 @@
 //! What a GPU worker says to NineDoor, and when.
 //!
-//! A [`GpuWorker`] is a 9P client without input and output, used like a heartbeat worker's:
-//! [`GpuWorker::next`] writes the frame that is to be sent, or says how long to wait;
-//! [`GpuWorker::reply`] takes what was answered. The worker in the VM and the one in the simulator
-//! are loops around it.
+//! A [`GpuWorker`] is a [`Worker`]; the process in the VM and the thread in the simulator are loops
+//! around it.
 //!
 //! It attaches with its ticket, opens its tasks, its telemetry, and of the GPU that it was leased
 //! (the first that `/gpu` lists) `job` and `status`. Then, at each of its ticks, it submits what
@@ -33,9 +31,9 @@ use gpu::{Job, State, Status};
 use heapless::{String, Vec};
 use lines::{Own, Text, errno_name, first_line};
 use secure9p_codec::{Dirents, Reply, decode_reply};
+use worker::{DIALECT, Ticks};
+pub use worker::{Ended, MSIZE, Next, Worker};
 
-/// Longest frame in both directions, in bytes: a request and a reply fit a page.
-pub const MSIZE: usize = 2048;
 /// Longest line of a task, in bytes, without its end: a job's line may have blanks.
 pub const MAX_TASK: usize = 1024;
 /// Most bytes of one read of the tasks: a line with its end, so that one that is longer is known.
@@ -48,30 +46,6 @@ const ENOENT: u32 = 2;
 const EBADF: u32 = 9;
 const EOVERFLOW: u32 = 75;
 const EMSGSIZE: u32 = 90;
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Next {
-    /// Send so many bytes, which lie at the front of the buffer, and give what is answered to
-    /// [`GpuWorker::reply`]. Until then this comes again, with the same frame.
-    Send(usize),
-    /// Nothing before this time of the clock that `now` is of.
-    Wait(Duration),
-    /// It is over.
-    Ended(Ended),
-}
-
-/// Why it is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The server refused something that it cannot do without, with this errno of Linux.
-    Refused(u32),
-    /// The server's answer was no answer to the request.
-    Botched,
-    /// The buffer is shorter than a frame, or the ticket longer than one.
-    TooLong,
-}
 
 /// A file that it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +90,7 @@ enum Step {
 #[derive(Debug)]
 pub struct GpuWorker<'t> {
     ticket: &'t str,
-    start: Duration,
-    period: Duration,
+    ticks: Ticks,
     /// The tick that it looked at its files last.
     last: u64,
     step: Step,
@@ -148,11 +121,9 @@ impl<'t> GpuWorker<'t> {
     /// for a millisecond.
     #[must_use]
     pub const fn new(ticket: &'t str, start: Duration, period: Duration) -> Self {
-        let period = if period.is_zero() { Duration::from_millis(1) } else { period };
         Self {
             ticket,
-            start,
-            period,
+            ticks: Ticks::new(start, period),
             last: 0,
             step: Step::Version,
             gpu: String::new(),
@@ -176,54 +147,11 @@ impl<'t> GpuWorker<'t> {
         &self.gpu
     }
 
-    /// What to do at `now`; `frame` should have [`MSIZE`] bytes.
-    pub fn next(&mut self, now: Duration, frame: &mut [u8]) -> Next {
-        if self.step == Step::Rest {
-            let tick = self.tick(now);
-            if tick <= self.last {
-                return Next::Wait(self.time_of(self.last.saturating_add(1)));
-            }
-            self.last = tick;
-            self.step = Step::ReadTasks;
-        }
-        match self.request(frame) {
-            Ok(length) => Next::Send(length),
-            Err(ended) => {
-                self.step = Step::Over(ended);
-                Next::Ended(ended)
-            }
-        }
-    }
-
-    /// Takes the reply to the frame that was sent.
-    pub fn reply(&mut self, frame: &[u8]) {
-        self.step = match (self.step, decode_reply(requests::DIALECT, frame)) {
-            (Step::Over(ended), _) => Step::Over(ended),
-            (_, Ok((tag, reply))) if tag == self.tag() => match reply {
-                Reply::Lerror { ecode } => self.refused(ecode),
-                reply => self.answered(&reply),
-            },
-            _ => Step::Over(Ended::Botched),
-        };
-    }
-
-    /// Which tick it is: whole periods since the start.
-    fn tick(&self, now: Duration) -> u64 {
-        let periods = now.saturating_sub(self.start).as_nanos() / self.period.as_nanos();
-        u64::try_from(periods).unwrap_or(u64::MAX)
-    }
-
-    fn time_of(&self, tick: u64) -> Duration {
-        let nanos = self.period.as_nanos().saturating_mul(u128::from(tick));
-        let since = u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos);
-        self.start.saturating_add(since)
-    }
-
     /// What comes behind an answer.
     fn answered(&mut self, reply: &Reply<'_>) -> Step {
         match (self.step, *reply) {
             (Step::Version, Reply::Version { version, msize })
-                if version == requests::DIALECT.version() && msize as usize <= MSIZE =>
+                if version == DIALECT.version() && msize as usize <= MSIZE =>
             {
                 Step::Attach
             }
@@ -418,6 +346,37 @@ impl<'t> GpuWorker<'t> {
                 None => self.rest(),
             },
         }
+    }
+}
+
+impl Worker for GpuWorker<'_> {
+    fn next(&mut self, now: Duration, frame: &mut [u8]) -> Next {
+        if self.step == Step::Rest {
+            let tick = self.ticks.at(now);
+            if tick <= self.last {
+                return Next::Wait(self.ticks.time_of(self.last.saturating_add(1)));
+            }
+            self.last = tick;
+            self.step = Step::ReadTasks;
+        }
+        match self.request(frame) {
+            Ok(length) => Next::Send(length),
+            Err(ended) => {
+                self.step = Step::Over(ended);
+                Next::Ended(ended)
+            }
+        }
+    }
+
+    fn reply(&mut self, frame: &[u8]) {
+        self.step = match (self.step, decode_reply(DIALECT, frame)) {
+            (Step::Over(ended), _) => Step::Over(ended),
+            (_, Ok((tag, reply))) if tag == self.tag() => match reply {
+                Reply::Lerror { ecode } => self.refused(ecode),
+                reply => self.answered(&reply),
+            },
+            _ => Step::Over(Ended::Botched),
+        };
     }
 }
 

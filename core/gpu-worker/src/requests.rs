@@ -1,17 +1,12 @@
 //! The frame of each step.
 
-use secure9p_codec::{Dialect, Fid, Names, Request, Tag, UserId, encode_request};
+use secure9p_codec::{Fid, Names, Request, Tag};
+use worker::{APPEND, ROOT, TAG};
 
-use crate::{Ended, GpuWorker, MSIZE, STATUS_READ, Step, TASK_READ, Target};
+use crate::{Ended, GpuWorker, STATUS_READ, Step, TASK_READ, Target};
 
-pub const DIALECT: Dialect = Dialect::Linux;
-/// Tag of every request but the first: there is one at a time.
-const TAG: Tag = Tag(0);
-const ROOT: Fid = Fid(0);
 /// Bytes of a path as it travels, and more.
 const PACKED: usize = 96;
-/// `O_WRONLY` and `O_APPEND` of Linux's open(2).
-const APPEND: u32 = 0o1 | 0o2000;
 const READ: u32 = 0;
 /// Most bytes of a look at the directory of GPUs.
 const LIST: u32 = 1024;
@@ -56,14 +51,8 @@ impl GpuWorker<'_> {
             count: count as u32,
         };
         let request = match self.step {
-            Step::Version => Request::Version { msize: MSIZE as u32, version: DIALECT.version() },
-            Step::Attach => Request::Attach {
-                fid: ROOT,
-                afid: Fid::NONE,
-                uname: "",
-                aname: self.ticket,
-                n_uname: UserId::NONE,
-            },
+            Step::Version => worker::version(),
+            Step::Attach => worker::attach(self.ticket),
             Step::Drop(target) => Request::Clunk { fid: target.fid() },
             Step::Walk(target) => {
                 let path = target.path(&self.gpu);
@@ -83,8 +72,6 @@ impl GpuWorker<'_> {
             Step::Rest => return Err(Ended::Botched),
             Step::Over(ended) => return Err(ended),
         };
-        let most = frame.len().min(MSIZE);
-        let out = frame.get_mut(..most).unwrap_or_default();
-        encode_request(DIALECT, self.tag(), &request, out).map_err(|_| Ended::TooLong)
+        worker::encode(self.tag(), &request, frame)
     }
 }

@@ -1,12 +1,11 @@
 //! What a heartbeat worker says to NineDoor, and when.
 //!
-//! A [`Heartbeat`] is a 9P client without input and output: [`Heartbeat::next`] writes the frame
-//! that is to be sent, or says how long to wait; [`Heartbeat::reply`] takes what was answered. The
-//! worker in the VM and the one in the simulator are loops around it:
+//! A [`Heartbeat`] is a [`Worker`]; the process in the VM and the thread in the simulator are loops
+//! around it:
 //!
 //! ```
 //! use core::time::Duration;
-//! use heartbeat::{Heartbeat, MSIZE, Next};
+//! use heartbeat::{Heartbeat, MSIZE, Next, Worker as _};
 //!
 //! fn live(ticket: &str, period: Duration, now: impl Fn() -> Duration,
 //!         exchange: impl Fn(&mut [u8], usize) -> Option<usize>, wait: impl Fn(Duration)) {
@@ -41,51 +40,18 @@
 
 use core::time::Duration;
 
-use secure9p_codec::{
-    Dialect, Fid, Names, Reply, Request, Tag, UserId, decode_reply, encode_request,
-};
+use secure9p_codec::{Fid, Names, Reply, Request, Tag, decode_reply};
+use worker::{APPEND, DIALECT, ROOT, TAG, Ticks};
+pub use worker::{Ended, MSIZE, Next, Worker};
 
-/// Longest frame in both directions, in bytes: a request and a reply fit a page.
-pub const MSIZE: usize = 2048;
-
-const DIALECT: Dialect = Dialect::Linux;
-/// Tag of every request but the first: there is one at a time.
-const TAG: Tag = Tag(0);
-const ROOT: Fid = Fid(0);
 const TELEMETRY: Fid = Fid(1);
 /// The path of what is appended to, from the root.
 const PATH: [&str; 3] = ["worker", "self", "telemetry"];
 /// Bytes of [`PATH`] as it travels, and more.
 const PACKED: usize = 64;
-/// `O_WRONLY` and `O_APPEND` of Linux's open(2).
-const APPEND: u32 = 0o1 | 0o2000;
 /// Longest line, in bytes: the word, a number and the line end.
 const MAX_LINE: usize = WORD.len() + 20 + 1;
 const WORD: &[u8] = b"heartbeat ";
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Next {
-    /// Send so many bytes, which lie at the front of the buffer, and give what is answered to
-    /// [`Heartbeat::reply`]. Until then this comes again, with the same frame.
-    Send(usize),
-    /// Nothing before this time of the clock that `now` is of.
-    Wait(Duration),
-    /// It is over.
-    Ended(Ended),
-}
-
-/// Why it is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The server refused a request, with this errno of Linux.
-    Refused(u32),
-    /// The server's answer was no answer to the request.
-    Botched,
-    /// The buffer is shorter than a frame, or the ticket longer than one.
-    TooLong,
-}
 
 /// Which request is next, or waits for its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +69,7 @@ enum Step {
 #[derive(Debug)]
 pub struct Heartbeat<'t> {
     ticket: &'t str,
-    start: Duration,
-    period: Duration,
+    ticks: Ticks,
     /// The tick that was appended last.
     last: u64,
     step: Step,
@@ -115,8 +80,7 @@ impl<'t> Heartbeat<'t> {
     /// for a millisecond.
     #[must_use]
     pub const fn new(ticket: &'t str, start: Duration, period: Duration) -> Self {
-        let period = if period.is_zero() { Duration::from_millis(1) } else { period };
-        Self { ticket, start, period, last: 0, step: Step::Version }
+        Self { ticket, ticks: Ticks::new(start, period), last: 0, step: Step::Version }
     }
 
     /// The tick that was appended last; 0 before the first.
@@ -125,12 +89,38 @@ impl<'t> Heartbeat<'t> {
         self.last
     }
 
-    /// What to do at `now`; `frame` should have [`MSIZE`] bytes.
-    pub fn next(&mut self, now: Duration, frame: &mut [u8]) -> Next {
+    fn tag(&self) -> Tag {
+        if self.step == Step::Version { Tag::NONE } else { TAG }
+    }
+
+    /// Writes the frame of this step to the front of `frame`.
+    fn request(&self, frame: &mut [u8]) -> Result<usize, Ended> {
+        let mut packed = [0; PACKED];
+        let mut text = [0; MAX_LINE];
+        let request = match self.step {
+            Step::Version => worker::version(),
+            Step::Attach => worker::attach(self.ticket),
+            Step::Walk => {
+                let names = Names::pack(&PATH, &mut packed).map_err(|_| Ended::TooLong)?;
+                Request::Walk { fid: ROOT, newfid: TELEMETRY, names }
+            }
+            Step::Open => Request::Lopen { fid: TELEMETRY, flags: APPEND },
+            Step::Beat(tick) => {
+                let data = line(tick.unwrap_or(self.last), &mut text);
+                Request::Write { fid: TELEMETRY, offset: 0, data }
+            }
+            Step::Over(ended) => return Err(ended),
+        };
+        worker::encode(self.tag(), &request, frame)
+    }
+}
+
+impl Worker for Heartbeat<'_> {
+    fn next(&mut self, now: Duration, frame: &mut [u8]) -> Next {
         if self.step == Step::Beat(None) {
-            let tick = self.tick(now);
+            let tick = self.ticks.at(now);
             if tick <= self.last {
-                return Next::Wait(self.time_of(self.last.saturating_add(1)));
+                return Next::Wait(self.ticks.time_of(self.last.saturating_add(1)));
             }
             self.step = Step::Beat(Some(tick));
         }
@@ -143,8 +133,7 @@ impl<'t> Heartbeat<'t> {
         }
     }
 
-    /// Takes the reply to the frame that was sent.
-    pub fn reply(&mut self, frame: &[u8]) {
+    fn reply(&mut self, frame: &[u8]) {
         let reply = match decode_reply(DIALECT, frame) {
             Ok((_, Reply::Lerror { ecode })) => {
                 self.step = Step::Over(Ended::Refused(ecode));
@@ -173,51 +162,6 @@ impl<'t> Heartbeat<'t> {
             (Step::Over(ended), _) => Step::Over(ended),
             _ => Step::Over(Ended::Botched),
         };
-    }
-
-    fn tag(&self) -> Tag {
-        if self.step == Step::Version { Tag::NONE } else { TAG }
-    }
-
-    /// Which tick it is: whole periods since the start.
-    fn tick(&self, now: Duration) -> u64 {
-        let periods = now.saturating_sub(self.start).as_nanos() / self.period.as_nanos();
-        u64::try_from(periods).unwrap_or(u64::MAX)
-    }
-
-    fn time_of(&self, tick: u64) -> Duration {
-        let nanos = self.period.as_nanos().saturating_mul(u128::from(tick));
-        let since = u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos);
-        self.start.saturating_add(since)
-    }
-
-    /// Writes the frame of this step to the front of `frame`.
-    fn request(&self, frame: &mut [u8]) -> Result<usize, Ended> {
-        let mut packed = [0; PACKED];
-        let mut text = [0; MAX_LINE];
-        let request = match self.step {
-            Step::Version => Request::Version { msize: MSIZE as u32, version: DIALECT.version() },
-            Step::Attach => Request::Attach {
-                fid: ROOT,
-                afid: Fid::NONE,
-                uname: "",
-                aname: self.ticket,
-                n_uname: UserId::NONE,
-            },
-            Step::Walk => {
-                let names = Names::pack(&PATH, &mut packed).map_err(|_| Ended::TooLong)?;
-                Request::Walk { fid: ROOT, newfid: TELEMETRY, names }
-            }
-            Step::Open => Request::Lopen { fid: TELEMETRY, flags: APPEND },
-            Step::Beat(tick) => {
-                let data = line(tick.unwrap_or(self.last), &mut text);
-                Request::Write { fid: TELEMETRY, offset: 0, data }
-            }
-            Step::Over(ended) => return Err(ended),
-        };
-        let most = frame.len().min(MSIZE);
-        let out = frame.get_mut(..most).unwrap_or_default();
-        encode_request(DIALECT, self.tag(), &request, out).map_err(|_| Ended::TooLong)
     }
 }
 

@@ -11,10 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gpu_worker::GpuWorker;
-use heartbeat::{Heartbeat, MSIZE};
+use heartbeat::Heartbeat;
 use namespace::{Ended, Host as _, Reason, Spawn, SpawnError, WorkerId, WorkerKind};
 use secure9p_core::{Connection, Error, Outcome};
 use ticket::{Claims, Key, Name, Ticket};
+use worker::{MSIZE, Next};
 
 use crate::hive::{Hive, Tree};
 use crate::random;
@@ -203,51 +204,11 @@ struct Thread {
     period: Duration,
 }
 
-/// What to do next.
-enum Next {
-    Send(usize),
-    Wait(Duration),
-    Ended,
-}
-
-/// What a worker of each kind says. All have frames of the same size.
-enum Trade<'t> {
-    Heartbeat(Heartbeat<'t>),
-    Gpu(Box<GpuWorker<'t>>),
-}
-
-const _: () = assert!(gpu_worker::MSIZE == MSIZE);
-
-impl<'t> Trade<'t> {
-    fn new(kind: WorkerKind, ticket: &'t str, period: Duration) -> Self {
-        match kind {
-            WorkerKind::Heartbeat => {
-                Self::Heartbeat(Heartbeat::new(ticket, Duration::ZERO, period))
-            }
-            WorkerKind::Gpu => Self::Gpu(Box::new(GpuWorker::new(ticket, Duration::ZERO, period))),
-        }
-    }
-
-    fn next(&mut self, now: Duration, frame: &mut [u8]) -> Next {
-        match self {
-            Self::Heartbeat(heart) => match heart.next(now, frame) {
-                heartbeat::Next::Send(length) => Next::Send(length),
-                heartbeat::Next::Wait(until) => Next::Wait(until),
-                heartbeat::Next::Ended(_) => Next::Ended,
-            },
-            Self::Gpu(worker) => match worker.next(now, frame) {
-                gpu_worker::Next::Send(length) => Next::Send(length),
-                gpu_worker::Next::Wait(until) => Next::Wait(until),
-                gpu_worker::Next::Ended(_) => Next::Ended,
-            },
-        }
-    }
-
-    fn reply(&mut self, frame: &[u8]) {
-        match self {
-            Self::Heartbeat(heart) => heart.reply(frame),
-            Self::Gpu(worker) => worker.reply(frame),
-        }
+/// What a worker of each kind says.
+fn trade<'t>(kind: WorkerKind, ticket: &'t str, period: Duration) -> Box<dyn worker::Worker + 't> {
+    match kind {
+        WorkerKind::Heartbeat => Box::new(Heartbeat::new(ticket, Duration::ZERO, period)),
+        WorkerKind::Gpu => Box::new(GpuWorker::new(ticket, Duration::ZERO, period)),
     }
 }
 
@@ -255,7 +216,7 @@ impl Thread {
     /// Lives until it is dismissed, refused, or the hive is gone.
     fn live(self, ticket: &Ticket) {
         let start = Instant::now();
-        let mut trade = Trade::new(self.kind, ticket.as_str(), self.period);
+        let mut trade = trade(self.kind, ticket.as_str(), self.period);
         let mut client = Box::new(Client::new(self.id.connection()));
         let (mut frame, mut reply) = ([0; MSIZE], [0; MSIZE]);
         loop {
@@ -270,7 +231,7 @@ impl Thread {
                     let Some(length) = self.exchange(&mut client, frame, &mut reply) else { break };
                     trade.reply(reply.get(..length).unwrap_or_default());
                 }
-                Next::Ended => {
+                Next::Ended(_) => {
                     self.exit();
                     break;
                 }

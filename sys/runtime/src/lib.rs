@@ -1,7 +1,8 @@
 //! Start, end and voice of a process.
 //!
 //! [`entry!`] makes a function the start of a component; [`service`] is its side of the root
-//! task's protocol; [`root`] starts the root task, which nobody has given a stack. On a host
+//! task's protocol; [`root`] starts the root task, which nobody has given a stack; [`worker`] is the life of
+//! a worker. On a host
 //! target the crate is empty, so that `cargo check` needs no kernel.
 #![cfg_attr(target_os = "none", no_std)]
 
@@ -15,6 +16,8 @@ pub mod root;
 pub mod semihosting;
 #[cfg(target_os = "none")]
 pub mod service;
+#[cfg(target_os = "none")]
+pub mod worker;
 #[cfg(target_os = "none")]
 pub mod workers;
 

@@ -20,6 +20,7 @@ mod attributes;
 mod error;
 mod files;
 mod path;
+pub mod streams;
 mod transport;
 
 pub use attributes::{Attributes, Kind};

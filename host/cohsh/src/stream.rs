@@ -1,25 +1,20 @@
 //! Streams to a hive, and waits that end early.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+pub use client::streams::Stream;
+use client::streams::{connect, read_on, wait_for};
 use signal_hook::SigId;
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{pipe, unregister};
 
 /// How long an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A connected stream to a hive: a socket, for a wait on it must end when something else happens.
-pub trait Stream: Read + Write + AsFd {}
-
-impl<S: Read + Write + AsFd> Stream for S {}
 
 /// Connects to the unix socket `path`.
 ///
@@ -47,7 +42,7 @@ pub fn unix(path: &Path) -> Result<Box<dyn Stream>> {
 /// # Errors
 /// Where nobody listens there.
 pub fn tcp(address: &str) -> Result<Box<dyn Stream>> {
-    let stream = connect(address).map_err(|error| {
+    let stream = connect(address, PATIENCE).map_err(|error| {
         anyhow!(
             "no hive at {address} ({error}): start one there with `./cohesix run --headless \
              --listen ADDRESS:PORT`, or give another HOST:PORT"
@@ -56,18 +51,6 @@ pub fn tcp(address: &str) -> Result<Box<dyn Stream>> {
     // Requests are small and each waits for its answer.
     stream.set_nodelay(true).context("cannot set up the connection")?;
     Ok(Box::new(stream))
-}
-
-/// Connects to the first address of `HOST:PORT` where somebody answers in time.
-fn connect(address: &str) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// Hears of Ctrl-C for as long as it lives.
@@ -125,27 +108,14 @@ impl Interruptible {
         let end = self.patience.map(|patience| Instant::now() + patience);
         // Without interrupts the stream stands in for them: the second look at it is the first.
         let told = self.told.as_ref().map_or(self.stream.as_fd(), AsFd::as_fd);
-        loop {
-            let mut sources = [
-                PollFd::from_borrowed_fd(self.stream.as_fd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(told, PollFlags::IN),
-            ];
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let left = left.and_then(|left| Timespec::try_from(left).ok());
-            match poll(&mut sources, left.as_ref()) {
-                Ok(0) => return Ok(false),
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            if let Some(told) = &self.told
-                && !sources[1].revents().is_empty()
-            {
-                drain(told);
-                return Ok(false);
-            }
-            return Ok(true);
+        let [answered, is_told] = wait_for([self.stream.as_fd(), told], end)?;
+        if let Some(told) = &self.told
+            && is_told
+        {
+            drain(told);
+            return Ok(false);
         }
+        Ok(answered)
     }
 }
 
@@ -154,13 +124,7 @@ impl Read for Interruptible {
         if !self.wait()? {
             return Err(ErrorKind::Interrupted.into());
         }
-        loop {
-            match self.stream.read(into) {
-                // By a signal that is none of ours.
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
+        read_on(&mut *self.stream, into)
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
@@ -15,9 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use client::streams::{Stream, connect, read_on, wait_for};
 use client::{Client, Who};
 
-use crate::mailbox::{Mailbox, wait_for};
+use crate::mailbox::Mailbox;
 
 /// How long a hive may take to answer what does not wait: beyond it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,10 +43,6 @@ impl std::fmt::Display for Endpoint {
         }
     }
 }
-
-trait Stream: Read + Write + AsFd + Send {}
-
-impl<S: Read + Write + AsFd + Send> Stream for S {}
 
 /// The stream below a hive's client.
 pub(crate) struct Link {
@@ -87,13 +83,7 @@ impl Read for Link {
                 return Err(ErrorKind::TimedOut.into());
             }
         }
-        loop {
-            match self.stream.read(into) {
-                // By a signal, which is a letter.
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
+        read_on(&mut *self.stream, into)
     }
 }
 
@@ -116,7 +106,7 @@ pub(crate) fn attach(endpoint: &Endpoint, ticket: String, mailbox: &Arc<Mailbox>
             Box::new(stream)
         }
         Endpoint::Tcp(address) => {
-            let stream = connect(address).context("nobody listens there")?;
+            let stream = connect(address, PATIENCE).context("nobody listens there")?;
             stream.set_write_timeout(Some(PATIENCE)).context("cannot set up the connection")?;
             // Requests are small and each waits for its answer.
             stream.set_nodelay(true).context("cannot set up the connection")?;
@@ -126,18 +116,6 @@ pub(crate) fn attach(endpoint: &Endpoint, ticket: String, mailbox: &Arc<Mailbox>
     let link = Link { stream, mailbox: Arc::clone(mailbox), heeds: None };
     let who = Who { uname: "gpu-bridge".to_owned(), aname: ticket };
     Client::attach(link, &who).context("attach")
-}
-
-/// Connects to the first address of `HOST:PORT` where somebody answers in time.
-fn connect(address: &str) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// The ticket in a file that only its owner may use.

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use client::streams::wait_for;
 use gpu::JobId;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// What is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,22 +74,5 @@ impl Mailbox {
 impl AsFd for Mailbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.told.as_fd()
-    }
-}
-
-/// Waits until one of `sources` has something to read, or until then: which of them have.
-pub(crate) fn wait_for<const N: usize>(
-    sources: [BorrowedFd<'_>; N],
-    until: Option<Instant>,
-) -> io::Result<[bool; N]> {
-    let mut polled = sources.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN));
-    loop {
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut polled, left.as_ref()) {
-            Ok(_) => return Ok(polled.map(|source| !source.revents().is_empty())),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

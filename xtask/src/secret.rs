@@ -87,13 +87,22 @@ impl Secret {
 
     /// A queen's ticket from now on.
     pub fn queen(&self) -> Result<Ticket> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is wrong")?;
-        self.queen_from(u64::try_from(now.as_millis())?)
+        self.ticket(Role::Queen)
     }
 
-    /// The same from another time on, in milliseconds since 1970.
+    /// A ticket of this role from now on.
+    pub fn ticket(&self, role: Role) -> Result<Ticket> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is wrong")?;
+        self.ticket_from(role, u64::try_from(now.as_millis())?)
+    }
+
+    /// A queen's ticket from another time on, in milliseconds since 1970.
     pub fn queen_from(&self, issued_at_ms: u64) -> Result<Ticket> {
-        let mut claims = Claims::new(Role::Queen, issued_at_ms);
+        self.ticket_from(Role::Queen, issued_at_ms)
+    }
+
+    fn ticket_from(&self, role: Role, issued_at_ms: u64) -> Result<Ticket> {
+        let mut claims = Claims::new(role, issued_at_ms);
         claims.budget.ttl_s = Some(TTL_S);
         self.key.mint(&claims).map_err(|error| anyhow!("no ticket can be made: {error}"))
     }

@@ -10,21 +10,20 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use client::{Client, Kind, Mode, Who};
 use cohsh::Input;
-use ticket::{Claims, Key, Role};
+use ticket::Role;
 
+use crate::secret::Secret;
 use crate::workspace;
 
 pub(crate) use program::{Lines, Program, output};
 
 /// How long anything may take that is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the tickets are good for, in seconds.
-const TICKET_S: u64 = 24 * 3600;
 
 /// A hive that runs, and a folder to use with it.
 #[derive(Debug)]
@@ -76,15 +75,7 @@ impl Stage {
     }
 
     fn mint(&self, role: Role) -> Result<String> {
-        let secret = self.secret.display();
-        let bytes = fs::read(&self.secret).with_context(|| format!("cannot read {secret}"))?;
-        let key = Key::from_secret_file(&bytes)
-            .map_err(|error| anyhow!("the secret {secret} cannot be used: {error}"))?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is wrong")?;
-        let mut claims = Claims::new(role, u64::try_from(since.as_millis())?);
-        claims.budget.ttl_s = Some(TICKET_S);
-        let ticket = key.mint(&claims).map_err(|error| anyhow!("no ticket: {error}"))?;
-        Ok(ticket.as_str().to_owned())
+        Ok(Secret::of_operator(&self.secret)?.ticket(role)?.as_str().to_owned())
     }
 }
 
@@ -147,16 +138,7 @@ impl Queen {
     }
 
     pub fn cat(&mut self, path: &str) -> Result<String> {
-        let whole = self.client.with_open(path, Mode::Read, |client, file| {
-            let mut whole = Vec::new();
-            loop {
-                match client.read(file, whole.len() as u64, u32::MAX)? {
-                    [] => return Ok::<_, client::Error>(whole),
-                    bytes => whole.extend_from_slice(bytes),
-                }
-            }
-        });
-        let whole = whole.with_context(|| path.to_owned())?;
+        let whole = self.client.read_whole(path).with_context(|| path.to_owned())?;
         String::from_utf8(whole).with_context(|| path.to_owned())
     }
 

@@ -284,6 +284,22 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
+    /// The whole of a file, from its walk to its clunk.
+    ///
+    /// # Errors
+    /// The first one.
+    pub fn read_whole(&mut self, path: &str) -> Result<Vec<u8>> {
+        self.with_open(path, Mode::Read, |client, file| {
+            let mut whole = Vec::new();
+            loop {
+                match client.read(file, whole.len() as u64, u32::MAX)? {
+                    [] => return Ok(whole),
+                    bytes => whole.extend_from_slice(bytes),
+                }
+            }
+        })
+    }
+
     /// Reads at most `count` bytes from byte `offset` on, and never more than
     /// [`Self::io_size`]; none at the end.
     ///

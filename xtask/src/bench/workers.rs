@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use client::{Client, File, Mode, Who};
+use client::{Client, Mode, Who};
 use link::Link;
 use serde::Serialize;
 use serde_json::json;
@@ -28,8 +28,6 @@ const POPULATIONS: [u32; 4] = [1, 10, 100, 200];
 const LAST: &str = "exited: component=client";
 /// How long a full house's heartbeats are counted.
 const COUNTED: Duration = Duration::from_secs(5);
-/// Bytes of a read.
-const READ: u32 = 4096;
 
 /// What is measured, and the names of its sum and of its count in what the VM prints, before and
 /// behind the number of workers.
@@ -186,16 +184,7 @@ impl fmt::Display for FullHouse {
 
 /// Heartbeats that all workers may still append.
 fn ticks_left(client: &mut Client<UnixStream>, workers: u32) -> Result<u64> {
-    let text = client.with_open("/proc/sched", Mode::Read, |client, file: &File| {
-        let mut text = Vec::new();
-        loop {
-            let piece = client.read(file, text.len() as u64, READ)?;
-            if piece.is_empty() {
-                return Ok::<_, client::Error>(text);
-            }
-            text.extend_from_slice(piece);
-        }
-    })?;
+    let text = client.read_whole("/proc/sched")?;
     let text = String::from_utf8(text).context("/proc/sched is text")?;
     let left = text.split_whitespace().filter_map(|word| word.strip_prefix("ticks_left="));
     let left: Vec<u64> = left.map(str::parse).collect::<Result<_, _>>()?;

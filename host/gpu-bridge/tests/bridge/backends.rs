@@ -61,10 +61,13 @@ impl Backend for Faulty {
     }
 }
 
-/// Computes nothing: goes part by part until it is told to stop.
-pub struct Endless;
+/// A mock that runs a job in another way.
+pub struct Runs<F>(pub F);
 
-impl Backend for Endless {
+impl<F> Backend for Runs<F>
+where
+    F: Fn(&Mock, &Work<'_>, &mut Watch<'_>) -> Result<Vec<u8>, RunError> + Send + Sync,
+{
     fn kind(&self) -> gpu::Backend {
         gpu::Backend::Mock
     }
@@ -77,34 +80,27 @@ impl Backend for Endless {
         None
     }
 
-    fn run(&self, _: &str, _: &Work<'_>, watch: &mut Watch<'_>) -> Result<Vec<u8>, RunError> {
+    fn run(&self, _: &str, work: &Work<'_>, watch: &mut Watch<'_>) -> Result<Vec<u8>, RunError> {
+        (self.0)(&Mock::new(1, 1024, 4), work, watch)
+    }
+}
+
+/// Computes nothing: goes part by part until it is told to stop.
+pub fn endless() -> impl Backend {
+    Runs(|_: &Mock, _: &Work<'_>, watch: &mut Watch<'_>| {
         for part in 0_u64.. {
             watch.at(part.min(50), 100)?;
         }
         Err(RunError::Failed("it came to its end".into()))
-    }
+    })
 }
 
 /// Heeds nobody until it is let go; then it computes.
-pub struct Stuck(pub Arc<AtomicBool>);
-
-impl Backend for Stuck {
-    fn kind(&self) -> gpu::Backend {
-        gpu::Backend::Mock
-    }
-
-    fn devices(&self) -> Vec<DeviceInfo> {
-        Mock::new(1, 1024, 4).devices()
-    }
-
-    fn source(&self, _: Kernel) -> Option<String> {
-        None
-    }
-
-    fn run(&self, id: &str, work: &Work<'_>, watch: &mut Watch<'_>) -> Result<Vec<u8>, RunError> {
-        while !self.0.load(Ordering::Relaxed) {
+pub fn stuck(go: Arc<AtomicBool>) -> impl Backend {
+    Runs(move |mock: &Mock, work: &Work<'_>, watch: &mut Watch<'_>| {
+        while !go.load(Ordering::Relaxed) {
             std::thread::yield_now();
         }
-        Mock::new(1, 1024, 4).run(id, work, watch)
-    }
+        mock.run("GPU-0", work, watch)
+    })
 }

@@ -8,7 +8,7 @@ use std::thread;
 use gpu::{Job, Kernel, State};
 use gpu_bridge::{Cancel, Executor, LIST, Mock, Order};
 
-use crate::backends::{Endless, Fault, Faulty, Stuck};
+use crate::backends::{Fault, Faulty, endless, stuck};
 use crate::work::{Bundle, MATMUL, VADD};
 
 fn mock() -> Mock {
@@ -162,7 +162,7 @@ fn the_tolerance_is_as_it_is_stated() {
 #[test]
 fn a_job_is_cancelled_and_timed_out_in_mid_run() {
     let bundle = Bundle::of(VADD);
-    let executor = bundle.executor(Endless);
+    let executor = bundle.executor(endless());
     let cancel = Cancel::new();
     let ran =
         bundle.run_until(&executor, &bundle.line("cancelled", 3_600_000), &cancel, |status| {
@@ -187,7 +187,7 @@ fn a_job_is_cancelled_and_timed_out_in_mid_run() {
 fn a_driver_that_does_not_return_keeps_its_device_and_nobody_else() {
     let bundle = Bundle::of(VADD);
     let go = Arc::new(AtomicBool::new(false));
-    let executor = bundle.executor(Stuck(Arc::clone(&go)));
+    let executor = bundle.executor(stuck(Arc::clone(&go)));
     let ran = bundle.run(&executor, &bundle.line("stuck", 50));
     ran.assert_err("timeout_ms: not done after 50 ms", true);
     // Nothing is given to the device meanwhile.
@@ -284,7 +284,7 @@ fn a_job_must_fit_the_lease_and_the_device() {
 #[test]
 fn jobs_run_side_by_side_but_none_twice() {
     let bundle = Bundle::of(VADD);
-    let executor = bundle.executor(Endless);
+    let executor = bundle.executor(endless());
     let (line, cancel) = (bundle.line("j", 3_600_000), Cancel::new());
     let (runs, running) = mpsc::channel();
     let both = Barrier::new(2);

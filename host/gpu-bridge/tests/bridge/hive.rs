@@ -78,15 +78,7 @@ impl Hive {
     }
 
     pub fn cat(&mut self, path: &str) -> Result<String, Error> {
-        let read = self.queen.with_open(path, Mode::Read, |queen, file| {
-            let mut whole = Vec::new();
-            loop {
-                match queen.read(file, whole.len() as u64, u32::MAX)? {
-                    [] => return Ok::<_, Error>(whole),
-                    bytes => whole.extend_from_slice(bytes),
-                }
-            }
-        });
+        let read = self.queen.read_whole(path);
         read.map(|whole| String::from_utf8(whole).expect("UTF-8"))
     }
 

@@ -38,6 +38,16 @@ fn give(hive: &mut Hive, worker: &str, line: &str) {
     hive.append(&format!("/worker/{worker}/tasks"), line);
 }
 
+/// A bridge that runs a long job of a worker's; the job's line.
+fn at_work(hive: &mut Hive) -> (Bridge, String) {
+    let bridge = hive.bridge();
+    let worker = hive.spawn(600);
+    let line = job(hive, "long", LONG);
+    give(hive, &worker, &line);
+    running(hive, "long");
+    (bridge, line)
+}
+
 fn running(hive: &mut Hive, id: &str) {
     let line = format!("{{\"job\":\"{id}\",\"state\":\"RUNNING\"");
     hive.until(STATUS, |text| text.contains(&line));
@@ -165,11 +175,7 @@ fn a_killed_bridge_comes_back_and_does_nothing_twice() {
 #[test]
 fn a_bridge_that_is_told_to_end_ends_its_job_and_leaves_nothing() {
     let mut hive = Hive::new();
-    let bridge = hive.bridge();
-    let worker = hive.spawn(600);
-    let line = job(&hive, "long", LONG);
-    give(&mut hive, &worker, &line);
-    running(&mut hive, "long");
+    let (bridge, line) = at_work(&mut hive);
     hive.until("/gpu/GPU-0/info", |info| info.contains("\"memory_used_mb\":320"));
     let start = Instant::now();
     let (code, said) = bridge.end(Signal::TERM);
@@ -210,11 +216,7 @@ fn a_lease_that_expires_in_mid_job_stops_it_and_frees_its_share() {
 #[test]
 fn a_hive_that_goes_and_comes_back_is_served_again() {
     let mut hive = Hive::new();
-    let bridge = hive.bridge();
-    let worker = hive.spawn(600);
-    let line = job(&hive, "long", LONG);
-    give(&mut hive, &worker, &line);
-    running(&mut hive, "long");
+    let (bridge, _) = at_work(&mut hive);
     hive.end();
     is_gone(&mut hive);
     hive.serve();

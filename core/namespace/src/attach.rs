@@ -19,42 +19,6 @@ use crate::{Namespace, act};
 /// By how much the host's two clocks may disagree, in milliseconds.
 const CLOCKS_MS: u64 = 1000;
 
-/// Lines that may come at once.
-const BURST: u64 = 32;
-/// How often another may come, once these are used up: so they alone do not fill the log within
-/// minutes.
-const REFILL: Duration = Duration::from_millis(500);
-
-/// How many lines that anybody can cause may still be logged: a token bucket.
-#[derive(Debug)]
-pub(crate) struct Refusals {
-    left: u64,
-    /// When the last was added to those left.
-    filled: Duration,
-    passed_over: u64,
-}
-
-impl Refusals {
-    pub(crate) const fn new() -> Self {
-        Self { left: BURST, filled: Duration::ZERO, passed_over: 0 }
-    }
-
-    /// Whether one more may be logged at `now`, and how many were not since the last that was.
-    pub(crate) fn take(&mut self, now: Duration) -> Option<u64> {
-        let more = now.saturating_sub(self.filled).as_nanos() / REFILL.as_nanos();
-        if more > 0 {
-            self.left = self.left.saturating_add(u64::try_from(more).unwrap_or(BURST)).min(BURST);
-            self.filled = now;
-        }
-        let Some(left) = self.left.checked_sub(1) else {
-            self.passed_over = self.passed_over.saturating_add(1);
-            return None;
-        };
-        self.left = left;
-        Some(core::mem::take(&mut self.passed_over))
-    }
-}
-
 /// Why somebody is not let in.
 #[derive(Debug)]
 pub(crate) enum Refusal {

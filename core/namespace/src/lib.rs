@@ -26,6 +26,7 @@ use core::time::Duration;
 
 mod act;
 mod attach;
+mod bucket;
 mod gpus;
 mod host;
 mod joiner;
@@ -52,7 +53,7 @@ pub use tree::Open;
 pub use window::Window;
 pub use workers::{MAX_WORKERS, Place, TELEMETRY_BYTES, WorkerId};
 
-use attach::Refusals;
+use bucket::Bucket;
 use joiner::Joiners;
 use secure9p_core::{ConnectionId, Error};
 use sessions::{Session, Sessions};
@@ -95,11 +96,11 @@ pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line], G = &
     looks: u32,
     joiners: Joiners<L>,
     turn: Current,
-    refusals: Refusals,
+    refusals: Bucket,
     /// The same of what workers and bridges say of GPUs.
-    gpu_refusals: Refusals,
+    gpu_refusals: Bucket,
     /// How often GPUs may be published and jobs be asked after.
-    gpu_turns: Refusals,
+    gpu_turns: Bucket,
 }
 
 /// Whose turn it is.
@@ -139,9 +140,9 @@ where
             looks: 0,
             joiners: Joiners::new(lines),
             turn: Current { connection: ConnectionId(0), frame: 0, counts: false },
-            refusals: Refusals::new(),
-            gpu_refusals: Refusals::new(),
-            gpu_turns: Refusals::new(),
+            refusals: Bucket::new(),
+            gpu_refusals: Bucket::new(),
+            gpu_turns: Bucket::new(),
         }
     }
 

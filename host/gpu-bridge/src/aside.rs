@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gpu::{Kernel, Shape};
-use gpu_bundle::{Stopped, Watch};
+use gpu_bundle::{Deadline, Stopped, Watch};
 
 use crate::backend::{Backend, RunError, Work};
 
@@ -65,9 +65,9 @@ impl Aside {
     }
 
     /// Waits until nothing that was left behind has the device.
-    fn wait(&self, device: &str, watch: &Watch<'_>) -> Result<(), RunError> {
+    fn wait(&self, device: &str, deadline: &Deadline) -> Result<(), RunError> {
         while self.left_at(device) > 0 {
-            match watch.check() {
+            match deadline.check() {
                 Ok(()) => thread::sleep(LOOK),
                 Err(Stopped::TimedOut(_)) => {
                     let stuck =
@@ -88,18 +88,17 @@ impl Aside {
         &self,
         device: &str,
         task: &Arc<Task>,
-        watch: &Watch<'_>,
+        deadline: &Deadline,
         tell: &mut dyn FnMut(u8),
     ) -> Result<Vec<u8>, RunError> {
-        self.wait(device, watch)?;
-        watch.check()?;
+        self.wait(device, deadline)?;
+        deadline.check()?;
         let (send, said) = mpsc::channel();
         let (backend, task) = (Arc::clone(&self.backend), Arc::clone(task));
-        let (cancel, time) = (watch.cancelled_by().clone(), watch.left());
-        let (id, timeout) = (device.to_owned(), watch.timeout());
+        let (id, until) = (device.to_owned(), deadline.clone());
         let compute = move || {
             let mut tell = |percent| drop(send.send(Said::Progress(percent)));
-            let mut watch = Watch::new(&cancel, time, &mut tell);
+            let mut watch = Watch::new(until, &mut tell);
             let Task { kernel, shape, .. } = *task;
             let (source, inputs) = (&*task.source, task.inputs());
             let work = Work { kernel, shape, source, inputs, whole: false };
@@ -107,18 +106,13 @@ impl Aside {
             let done = catch_unwind(run).unwrap_or_else(|_| {
                 Err(RunError::Failed(format!("{}: the driver failed badly", backend.kind())))
             });
-            let done = done.map_err(|error| match error {
-                // What it was given is what is left of the job's time.
-                RunError::Stopped(Stopped::TimedOut(_)) => Stopped::TimedOut(timeout).into(),
-                other => other,
-            });
             // Nobody hears it where it was left behind.
             let _ = send.send(Said::Done(done));
         };
         let thread = thread::Builder::new().name("kernel".to_owned()).stack_size(STACK);
         let thread = thread.spawn(compute);
         let thread = thread.map_err(|error| RunError::Failed(format!("no thread: {error}")))?;
-        let (done, is_over) = follow(&said, watch, tell);
+        let (done, is_over) = follow(&said, deadline, tell);
         if is_over {
             // It has said its last.
             let _ = thread.join();
@@ -149,7 +143,7 @@ impl Aside {
 /// and whether it is over.
 fn follow(
     said: &mpsc::Receiver<Said>,
-    watch: &Watch<'_>,
+    deadline: &Deadline,
     tell: &mut dyn FnMut(u8),
 ) -> (Result<Vec<u8>, RunError>, bool) {
     let mut stopped: Option<(Stopped, Instant)> = None;
@@ -164,7 +158,7 @@ fn follow(
             Err(RecvTimeoutError::Timeout) => {}
         }
         match &stopped {
-            None => stopped = watch.check().err().map(|why| (why, Instant::now())),
+            None => stopped = deadline.check().err().map(|why| (why, Instant::now())),
             Some((why, since)) if since.elapsed() > PATIENCE => {
                 return (Err(why.clone().into()), false);
             }

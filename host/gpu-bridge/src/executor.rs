@@ -12,7 +12,7 @@ use gpu_bundle::{self as bundle, MAX_SOURCE, Size};
 use crate::aside::{Aside, Task};
 use crate::backend::{Backend, DeviceInfo};
 use crate::record::Records;
-use gpu_bundle::{Cancel, Watch};
+use gpu_bundle::{Cancel, Deadline};
 use gpu_bundle::{Checked, check, values};
 
 /// A job, and what it may use.
@@ -188,9 +188,8 @@ impl Executor {
         };
         running(0);
         let start = Instant::now();
-        let mut ignored = |_| {};
-        let watch = Watch::new(cancel, timeout, &mut ignored);
-        let output = self.aside.run(order.device, &task, &watch, &mut running)?;
+        let deadline = Deadline::new(cancel, timeout);
+        let output = self.aside.run(order.device, &task, &deadline, &mut running)?;
         let ran = start.elapsed();
         let checked = check(job.kernel, task.inputs(), &output, cancel);
         let times = Times { ran, checked: start.elapsed().saturating_sub(ran) };
@@ -244,9 +243,8 @@ impl Executor {
         let mut keep =
             vec![(names[0], Size::Exactly(lengths[0])), (names[1], Size::Exactly(lengths[1]))];
         keep.extend(source.iter().map(|name| (name.as_str(), Size::AtMost(MAX_SOURCE))));
-        let mut ignored = |_| {};
-        let watch = Watch::new(cancel, timeout, &mut ignored);
-        let mut files = bundle::open(order.bundle, job.bytes_hash, &keep, &|| watch.check())?;
+        let deadline = Deadline::new(cancel, timeout);
+        let mut files = bundle::open(order.bundle, job.bytes_hash, &keep, &deadline)?;
         let text = match &source {
             Some(name) => files.remove(name).unwrap_or_default(),
             None => Vec::new(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use gpu::{Kernel, Shape};
-use gpu_bundle::{Cancel, Checked, Watch, check, inputs, source};
+use gpu_bundle::{Cancel, Checked, Deadline, Watch, check, inputs, source};
 
 use crate::backend::{Backend, Work};
 
@@ -44,7 +44,7 @@ pub fn measure(
     let inputs = [&*inputs[0], &*inputs[1]];
     let work = Work { kernel, shape, source, inputs, whole: true };
     let (cancel, mut tell) = (Cancel::new(), |_| ());
-    let mut watch = Watch::new(&cancel, Duration::MAX, &mut tell);
+    let mut watch = Watch::new(Deadline::new(&cancel, Duration::MAX), &mut tell);
     let start = Instant::now();
     let output = backend.run(device, &work, &mut watch)?;
     let ran = start.elapsed();

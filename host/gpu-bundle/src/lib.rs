@@ -31,7 +31,7 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 pub use reference::{Checked, Wrong, check, values};
-pub use watch::{Cancel, Stopped, Watch};
+pub use watch::{Cancel, Deadline, Stopped, Watch};
 
 /// The list of a bundle's files, in its folder.
 pub const LIST: &str = "SHA256SUMS";
@@ -90,18 +90,18 @@ pub enum Size {
 }
 
 /// Checks every file of the bundle in `folder` against its list, and the list against `listed`.
-/// Returns the files in `keep`; one that the list does not have is an error. `go_on` is asked often.
+/// Returns the files in `keep`; one that the list does not have is an error. `deadline` is asked often.
 ///
 /// # Errors
 /// The first thing that is wrong; the text begins with the field of the job that it concerns. What
-/// `go_on` says, as it is.
+/// `deadline` says, as it is.
 pub fn open(
     folder: &Path,
     listed: Hash,
     keep: &[(&str, Size)],
-    go_on: &dyn Fn() -> Result<(), Stopped>,
+    deadline: &Deadline,
 ) -> Result<HashMap<String, Vec<u8>>> {
-    let mut reading = Reading { folder, left: MAX_BUNDLE, go_on };
+    let mut reading = Reading { folder, left: MAX_BUNDLE, deadline };
     let list = reading.file(LIST, Size::AtMost(MAX_LIST), true);
     let (found, list) = list.map_err(about("bytes_hash"))?;
     ensure!(found == listed, "bytes_hash: the bundle's {LIST} has another: {}", found.hex());
@@ -160,7 +160,7 @@ struct Reading<'a> {
     folder: &'a Path,
     /// Bytes that it may still have.
     left: u64,
-    go_on: &'a dyn Fn() -> Result<(), Stopped>,
+    deadline: &'a Deadline,
 }
 
 impl Reading<'_> {
@@ -180,7 +180,7 @@ impl Reading<'_> {
         let (mut hasher, mut bytes, mut read) = (Sha256::new(), Vec::new(), 0);
         let mut piece = vec![0; PIECE];
         loop {
-            (self.go_on)()?;
+            self.deadline.check()?;
             let count = file.read(&mut piece).with_context(|| format!("{name} cannot be read"))?;
             let piece = &piece[..count];
             read += count as u64;

@@ -50,28 +50,19 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// Whether a job that runs may go on, and whom to tell how far it is.
-pub struct Watch<'a> {
-    cancel: &'a Cancel,
+/// Until when a job may go on: it is cancelled, or its time is over. Clones are of the same job.
+#[derive(Debug, Clone)]
+pub struct Deadline {
+    cancel: Cancel,
     started: Instant,
     timeout: Duration,
-    tell: &'a mut dyn FnMut(u8),
-    told: u8,
 }
 
-impl fmt::Debug for Watch<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("timeout", &self.timeout).finish_non_exhaustive()
-    }
-}
-
-/// Percent between two lines that say how far a job is.
-const STEP: u8 = 10;
-
-impl<'a> Watch<'a> {
+impl Deadline {
     /// Of a job that starts now.
-    pub fn new(cancel: &'a Cancel, timeout: Duration, tell: &'a mut dyn FnMut(u8)) -> Self {
-        Self { cancel, started: Instant::now(), timeout, tell, told: 0 }
+    #[must_use]
+    pub fn new(cancel: &Cancel, timeout: Duration) -> Self {
+        Self { cancel: cancel.clone(), started: Instant::now(), timeout }
     }
 
     /// Whether to go on.
@@ -87,6 +78,37 @@ impl<'a> Watch<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a job that runs may go on, and whom to tell how far it is.
+pub struct Watch<'a> {
+    deadline: Deadline,
+    tell: &'a mut dyn FnMut(u8),
+    told: u8,
+}
+
+impl fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+/// Percent between two lines that say how far a job is.
+const STEP: u8 = 10;
+
+impl<'a> Watch<'a> {
+    /// Of a job that nothing is computed of yet.
+    pub fn new(deadline: Deadline, tell: &'a mut dyn FnMut(u8)) -> Self {
+        Self { deadline, tell, told: 0 }
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// Not to.
+    pub fn check(&self) -> Result<(), Stopped> {
+        self.deadline.check()
+    }
 
     /// Says that `done` parts of `all` are computed, and whether to go on. When all are, the time
     /// no longer matters.
@@ -101,25 +123,7 @@ impl<'a> Watch<'a> {
             self.told = percent;
             (self.tell)(percent);
         }
-        if done >= all && self.cancel.reason().is_none() { Ok(()) } else { self.check() }
-    }
-
-    /// What cancels it.
-    #[must_use]
-    pub const fn cancelled_by(&self) -> &Cancel {
-        self.cancel
-    }
-
-    /// How much of its time is left.
-    #[must_use]
-    pub fn left(&self) -> Duration {
-        self.timeout.saturating_sub(self.started.elapsed())
-    }
-
-    /// How long it may run.
-    #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
+        if done >= all && self.deadline.cancel.reason().is_none() { Ok(()) } else { self.check() }
     }
 
     /// How far it said that it is, in percent.

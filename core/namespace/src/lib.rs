@@ -99,8 +99,10 @@ pub struct Namespace<H, P = &'static mut [Place], L = &'static mut [Line], G = &
     refusals: Bucket,
     /// The same of what workers and bridges say of GPUs.
     gpu_refusals: Bucket,
-    /// How often GPUs may be published and jobs be asked after.
-    gpu_turns: Bucket,
+    /// How often GPUs may be published, so that no bridge that floods ends their numbers.
+    publishes: Bucket,
+    /// How often jobs may be asked after: a bucket apart, so that no worker keeps bridges out.
+    repeats: Bucket,
 }
 
 /// Whose turn it is.
@@ -142,7 +144,8 @@ where
             turn: Current { connection: ConnectionId(0), frame: 0, counts: false },
             refusals: Bucket::new(),
             gpu_refusals: Bucket::new(),
-            gpu_turns: Bucket::new(),
+            publishes: Bucket::new(),
+            repeats: Bucket::new(),
         }
     }
 

@@ -176,11 +176,6 @@ where
         }
     }
 
-    /// Whether what anybody could do again and again may be done once more.
-    fn take_turn(&mut self) -> Result<(), Denial> {
-        self.gpu_turns.take(self.host.now()).map(|_| ()).ok_or(Denial::TooOften)
-    }
-
     fn gpu_name(&self, device: DeviceId) -> GpuName {
         // It was one when it was published.
         GpuName::try_from(self.gpus.borrow().name(device)).unwrap_or_default()
@@ -224,7 +219,7 @@ where
         if self.gpus.borrow().named(about.id().as_bytes()).is_some() {
             return Err(Denial::Taken);
         }
-        self.take_turn()?;
+        self.publishes.take(self.host.now()).ok_or(Denial::TooOften)?;
         let gpus: &mut Gpus = self.gpus.borrow_mut();
         let device = gpus.add(id, about.clone()).ok_or(Denial::Gpus)?;
         self.changed(File::Gpu(device), Some(0));
@@ -380,7 +375,7 @@ where
             Submitted::New => (JobState { state: State::Queued, progress: 0, result: None }, ""),
             Submitted::Known(known) => {
                 // What others have not read yet of their jobs is not pushed out by this.
-                self.take_turn()?;
+                self.repeats.take(now).ok_or(Denial::TooOften)?;
                 (known, "known already")
             }
         };

@@ -9,7 +9,7 @@ use secure9p_codec::{
     encode_request,
 };
 
-use crate::{Answer, DEADLINE, Hive, Refusal, Role};
+use crate::{Answer, DEADLINE, Hive, Refusal, Role, SESSIONS};
 
 /// Tag of requests that are answered before the next is sent.
 const TAG: u16 = 1;
@@ -118,7 +118,16 @@ impl Client {
         Self::with_ticket(hive, dialect, hive.ticket(Role::Queen))
     }
 
-    /// The same with this ticket.
+    /// The same with its session the only one: a connection that was dropped before ends when
+    /// the hive has seen it, and what it held is free then.
+    #[must_use]
+    pub fn alone(hive: &Hive, dialect: Dialect) -> Self {
+        let mut client = Self::attach(hive, dialect);
+        client.until(SESSIONS, |now| now.lines().count() == 1);
+        client
+    }
+
+    /// A connection that is attached with this ticket.
     #[must_use]
     pub fn with_ticket(hive: &Hive, dialect: Dialect, ticket: String) -> Self {
         let mut client = Self::negotiated(hive, dialect, MAX_MSIZE);

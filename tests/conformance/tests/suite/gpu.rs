@@ -85,6 +85,14 @@ impl Bridge {
     fn say(&mut self, job: &str, state: &str) {
         self.client.write(2, 0, format!("{}\n", said(job, state)).as_bytes());
     }
+
+    /// Hangs up, and waits until its device is gone and another may publish it.
+    fn leave(self, queen: &mut Client) {
+        drop(self);
+        queen.until(LOG, |log| {
+            log.matches("gone gpu=GPU-0 ").count() == log.matches("published gpu=GPU-0 ").count()
+        });
+    }
 }
 
 fn spawn_line(mem_mb: u32, streams: u16, ttl_s: u32) -> String {
@@ -159,6 +167,7 @@ fn a_worker_runs_its_tasks_on_the_device_that_it_leased(hive: &Hive) {
         let log = queen.cat(LOG);
         let ended = format!("ended lease of {worker} gpu=GPU-0 reason=worker ended\n");
         assert!(log.contains(&ended), "{log}");
+        bridge.leave(&mut queen);
     }
 }
 
@@ -253,10 +262,7 @@ fn a_bridge_that_goes_leaves_nothing_behind(hive: &Hive) {
         let again = Bridge::start(hive, Dialect::Linux);
         assert_eq!(queen.cat(STATUS), "");
         queen.append(CONTROL, &spawn_line(8000, 4, 5));
-        drop(again);
-        queen.until(LOG, |log| {
-            log.matches("gone gpu=GPU-0 ").count() == log.matches("published gpu=GPU-0 ").count()
-        });
+        again.leave(&mut queen);
         // A worker whose device goes while it starts ends by itself; the others go on.
         kill_all(&mut queen, |name| name != worker || state == "nothing");
     }
@@ -325,6 +331,7 @@ fn a_forged_job_and_a_forged_status_are_refused(hive: &Hive) {
         let status = queen.cat(STATUS);
         assert_eq!(status.lines().count(), 1, "{status}");
         queen.append(CONTROL, &format!("{{\"kill\":\"{worker}\"}}\n"));
+        bridge.leave(&mut queen);
     }
 }
 

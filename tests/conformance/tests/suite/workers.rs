@@ -75,7 +75,7 @@ fn two_workers_from_their_spawn_to_their_ends(hive: &Hive) {
 
 fn a_worker_beats_until_its_ticks_are_spent(hive: &Hive) {
     for dialect in DIALECTS {
-        let mut client = Client::attach(hive, dialect);
+        let mut client = Client::alone(hive, dialect);
         // Whatever changes wakes it.
         let mut watcher = Client::attach(hive, dialect);
         watcher.open_at(1, EVENTS, Mode::READ);
@@ -129,7 +129,7 @@ fn a_worker_ends_when_its_time_is_over(hive: &Hive) {
 
 fn a_killed_worker_is_gone_with_all_that_it_had(hive: &Hive) {
     for dialect in DIALECTS {
-        let mut client = Client::attach(hive, dialect);
+        let mut client = Client::alone(hive, dialect);
         let before = free(&mut client);
         let worker = spawn(&mut client, r#"{"spawn":"heartbeat","period_ms":100}"#);
         client.until(SESSIONS, |text| text.contains(&format!(" worker={worker} ")));
